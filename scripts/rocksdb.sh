@@ -204,6 +204,7 @@ sys=$(crate_dir librocksdb-sys)
 zstd=$(crate_dir zstd-sys)
 lz4=$(crate_dir lz4-sys)
 [ -n "$sys" ] && [ -n "$zstd" ] && [ -n "$lz4" ] || die "librocksdb-sys, zstd-sys or lz4-sys is not in Cargo.lock"
+for header in "$zstd/zstd/lib/zstd.h" "$lz4/liblz4/lib/lz4.h"; do [ -f "$header" ] || die "no $header"; done
 case $host in *-linux-*) ;; *) die "only Linux is supported here, not $host: use plain cargo build" ;; esac
 
 features=$(cargo tree --locked --offline --workspace -i librocksdb-sys --depth 0 -f '{f}' 2>/dev/null | head -n 1)
@@ -211,7 +212,7 @@ standard=$(sed -n '/^fn cxx_standard/,/^}/s/.*"\(-std=c++[0-9a-z]*\)".*/\1/p' "$
 version=$(basename "$sys" | sed 's/^librocksdb-sys-//')
 flags="${standard:?not found in build.rs} -O2 -fPIC -ffunction-sections -fdata-sections -w -include cstdint \
 $(defines "$features")$(machine_flags)${CXXFLAGS:-}"
-includes="-I$sys/rocksdb/include -I$sys/rocksdb -I$sys -I$zstd/zstd/lib -I$lz4/liblz4"
+includes="-I$sys/rocksdb/include -I$sys/rocksdb -I$sys -I$zstd/zstd/lib -I$lz4/liblz4/lib"
 key=$(printf '%s\n' "$flags" "$includes" "$chunk_files" "$("$cxx" --version | head -n 1)" | cksum | cut -d' ' -f1)
 library=$cache/rocksdb/$version-$key
 
