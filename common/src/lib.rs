@@ -1,1 +1,11 @@
-//! common
+//! What all roles share: the domain (span, trace id, tenant, time range, attribute value), the query plan, the
+//! contracts between roles ([`contract::SpanSink`], [`contract::SpanSource`]), the OTLP wire reader, configuration
+//! and telemetry. It knows no storage engine, no consensus library and no listener.
+
+pub mod contract;
+pub mod ids;
+pub mod otlp;
+pub mod query;
+pub mod span;
+pub mod time;
+pub mod value;

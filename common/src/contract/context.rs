@@ -1,0 +1,92 @@
+//! The limits of one query: deadline, cancellation, memory.
+
+use super::QueryError;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+#[derive(Debug)]
+struct Limits {
+    started: Instant,
+    timeout: Duration,
+    cancelled: AtomicBool,
+    memory_limit: usize,
+    memory_used: AtomicUsize,
+}
+
+/// Shared by everything that works on one query. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct QueryContext(Arc<Limits>);
+
+impl QueryContext {
+    /// A query that must finish within `timeout` and hold at most `memory_limit` bytes at a time.
+    pub fn new(timeout: Duration, memory_limit: usize) -> Self {
+        Self(Arc::new(Limits {
+            started: Instant::now(),
+            timeout,
+            cancelled: AtomicBool::new(false),
+            memory_limit,
+            memory_used: AtomicUsize::new(0),
+        }))
+    }
+
+    /// For work that no client limits (tests, maintenance).
+    pub fn unlimited() -> Self {
+        Self::new(Duration::from_secs(24 * 3600), usize::MAX)
+    }
+
+    /// An error once the query is cancelled or late: to be asked between blocks.
+    pub fn check(&self) -> Result<(), QueryError> {
+        if self.0.cancelled.load(Ordering::Relaxed) {
+            Err(QueryError::Cancelled)
+        } else if self.0.started.elapsed() > self.0.timeout {
+            Err(QueryError::DeadlineExceeded(self.0.timeout))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The time left until the deadline.
+    pub fn remaining(&self) -> Duration {
+        self.0.timeout.saturating_sub(self.0.started.elapsed())
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.0.started.elapsed()
+    }
+
+    pub fn cancel(&self) {
+        self.0.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Accounts `bytes` more; `what` names the work for the error.
+    pub fn reserve(&self, bytes: usize, what: &'static str) -> Result<(), QueryError> {
+        let used = self.0.memory_used.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        if used > self.0.memory_limit {
+            return Err(QueryError::OverBudget { limit_bytes: self.0.memory_limit, what });
+        }
+        Ok(())
+    }
+
+    /// Gives back what [`Self::reserve`] took.
+    pub fn release(&self, bytes: usize) {
+        let _ = self.0.memory_used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+            Some(used.saturating_sub(bytes))
+        });
+    }
+
+    /// A guard that cancels the query when it is dropped: held by the answer's stream.
+    pub fn cancel_on_drop(&self) -> CancelOnDrop {
+        CancelOnDrop(self.clone())
+    }
+}
+
+/// Cancels its query when dropped.
+#[derive(Debug)]
+pub struct CancelOnDrop(QueryContext);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}

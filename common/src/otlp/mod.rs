@@ -1,0 +1,7 @@
+//! OTLP protobuf bytes (opentelemetry-proto 1.x, `trace/v1/trace.proto`), read without building messages: a field
+//! walker ([`wire`]) and views that borrow from the request ([`view`]). [`decode`] makes owned spans where speed
+//! does not matter.
+
+pub mod decode;
+pub mod view;
+pub mod wire;

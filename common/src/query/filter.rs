@@ -1,0 +1,77 @@
+//! Filters: boolean expressions over predicates on columns.
+
+use super::{Column, TextMatch};
+use crate::value::AttrValue;
+
+/// A condition on one value. A row without the value matches none of them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Predicate {
+    /// There is a value.
+    Exists,
+    /// The same type and value: `Int(1)` does not equal `Str("1")`, nor `Double(1.0)`.
+    Is(AttrValue),
+    /// The value's text form matches, whatever its type: `123` finds the int 123 and the text "123".
+    Text(TextMatch),
+    /// An int or double within both bounds, inclusive. Other types do not match.
+    Number { min: f64, max: f64 },
+    /// An int (also times and durations, as unsigned 64-bit numbers) within both bounds, inclusive.
+    Int { min: i128, max: i128 },
+}
+
+/// A condition on one span.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Filter {
+    /// Every span.
+    All,
+    /// No span.
+    None,
+    And(Vec<Filter>),
+    Or(Vec<Filter>),
+    Not(Box<Filter>),
+    Test(Column, Predicate),
+}
+
+impl Filter {
+    pub fn text_equals(column: Column, text: &str) -> Self {
+        Self::Test(column, Predicate::Text(TextMatch::Equals(text.into())))
+    }
+
+    /// Both conditions; flattens nested conjunctions and drops [`Filter::All`].
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::All, f) | (f, Self::All) => f,
+            (Self::None, _) | (_, Self::None) => Self::None,
+            (Self::And(mut a), Self::And(b)) => {
+                a.extend(b);
+                Self::And(a)
+            }
+            (Self::And(mut a), f) => {
+                a.push(f);
+                Self::And(a)
+            }
+            (f, g) => Self::And(vec![f, g]),
+        }
+    }
+
+    /// Any of the conditions.
+    pub fn any(filters: Vec<Self>) -> Self {
+        match filters.len() {
+            0 => Self::None,
+            1 => filters.into_iter().next().unwrap_or(Self::None),
+            _ => Self::Or(filters),
+        }
+    }
+}
+
+impl std::ops::Not for Filter {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        match self {
+            Self::All => Self::None,
+            Self::None => Self::All,
+            Self::Not(inner) => *inner,
+            f => Self::Not(Box::new(f)),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The plan: which spans, and what to make of them.
+
+use super::Filter;
+use crate::ids::{TenantId, TraceId};
+use crate::span::SpanKind;
+use crate::time::TimeRange;
+use std::sync::Arc;
+
+/// Which matching traces come first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// By the start of the latest matching span, latest first.
+    Newest,
+    /// By the duration of the longest matching span, longest first.
+    Slowest,
+}
+
+/// Questions that the catalogue answers without reading spans.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CatalogueQuery {
+    /// All service names.
+    Services,
+    /// Span names (with kinds) of one service, of one kind only if given.
+    Operations { service: Arc<str>, kind: Option<SpanKind> },
+    /// Attribute keys seen at each level.
+    AttributeNames,
+}
+
+/// What the answer looks like.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Shape {
+    /// The whole traces of these ids; time range and filter do not apply. Unknown ids are left out.
+    TracesById(Vec<TraceId>),
+    /// The first `limit` traces that have a span matching filter and time range; each with all of its spans, those
+    /// outside the time range included.
+    Search { limit: usize, order: Order },
+    Catalogue(CatalogueQuery),
+    /// Calls between services: for each span in the time range with a parent in its trace, parent's service → its own.
+    Calls,
+}
+
+/// One query, in no language.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Plan {
+    pub tenant: TenantId,
+    /// On the start of a span.
+    pub range: TimeRange,
+    pub filter: Filter,
+    pub shape: Shape,
+}
+
+impl Plan {
+    pub fn traces_by_id(tenant: TenantId, ids: Vec<TraceId>) -> Self {
+        Self { tenant, range: TimeRange::ALL, filter: Filter::All, shape: Shape::TracesById(ids) }
+    }
+
+    pub fn catalogue(tenant: TenantId, query: CatalogueQuery) -> Self {
+        Self { tenant, range: TimeRange::ALL, filter: Filter::All, shape: Shape::Catalogue(query) }
+    }
+}

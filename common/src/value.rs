@@ -1,0 +1,151 @@
+//! Attribute values with the types OTLP gives them (`opentelemetry.proto.common.v1.AnyValue`).
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// A value of an attribute. Types survive storage: what came in as an int goes out as an int.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub enum AttrValue {
+    /// An `AnyValue` without a value.
+    #[default]
+    Empty,
+    Str(Arc<str>),
+    Bool(bool),
+    Int(i64),
+    Double(f64),
+    Bytes(Arc<[u8]>),
+    Array(Vec<AttrValue>),
+    Map(Vec<Attribute>),
+}
+
+/// A key with its value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attribute {
+    pub key: Arc<str>,
+    pub value: AttrValue,
+}
+
+impl Attribute {
+    pub fn new(key: impl Into<Arc<str>>, value: impl Into<AttrValue>) -> Self {
+        Self { key: key.into(), value: value.into() }
+    }
+}
+
+/// The value of `key` among `attributes`; the first wins where a key repeats.
+pub fn find<'a>(attributes: &'a [Attribute], key: &str) -> Option<&'a AttrValue> {
+    attributes.iter().find(|a| &*a.key == key).map(|a| &a.value)
+}
+
+impl AttrValue {
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Str(s) => Some(s),
+            _ => None,
+        }
+    }
+
+    /// Equality for stored values: like `==`, but a NaN equals itself bit for bit.
+    pub fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Double(a), Self::Double(b)) => a.to_bits() == b.to_bits(),
+            (Self::Array(a), Self::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b)),
+            (Self::Map(a), Self::Map(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.key == b.key && a.value.same(&b.value))
+            }
+            _ => self == other,
+        }
+    }
+
+    /// The value as a person would type it: text as it is, numbers in decimal, bytes in base64, arrays and maps as
+    /// JSON. Search by text compares with this form.
+    pub fn to_text(&self) -> String {
+        let mut out = String::new();
+        self.write_text(&mut out);
+        out
+    }
+
+    /// Appends [`Self::to_text`] to `out`.
+    pub fn write_text(&self, out: &mut String) {
+        match self {
+            Self::Empty => {}
+            Self::Str(s) => out.push_str(s),
+            Self::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
+            Self::Int(i) => {
+                let _ = write!(out, "{i}");
+            }
+            Self::Double(d) => write_double(*d, out),
+            Self::Bytes(b) => out.push_str(&base64_of(b)),
+            Self::Array(_) | Self::Map(_) => out.push_str(&self.to_json().to_string()),
+        }
+    }
+
+    /// The value as JSON: bytes as base64 text, a double that JSON cannot say (NaN, ±Inf) as text.
+    pub fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match self {
+            Self::Empty => Json::Null,
+            Self::Str(s) => Json::String(s.to_string()),
+            Self::Bool(b) => Json::Bool(*b),
+            Self::Int(i) => Json::from(*i),
+            Self::Double(d) => match serde_json::Number::from_f64(*d) {
+                Some(n) => Json::Number(n),
+                None => {
+                    let mut text = String::new();
+                    write_double(*d, &mut text);
+                    Json::String(text)
+                }
+            },
+            Self::Bytes(b) => Json::String(base64_of(b)),
+            Self::Array(values) => Json::Array(values.iter().map(Self::to_json).collect()),
+            Self::Map(entries) => {
+                Json::Object(entries.iter().map(|a| (a.key.to_string(), a.value.to_json())).collect())
+            }
+        }
+    }
+}
+
+/// Shortest decimal form that reads back the same: `72.5`, `3`, `NaN`, `+Inf`, `-Inf`.
+pub fn write_double(d: f64, out: &mut String) {
+    if d.is_nan() {
+        out.push_str("NaN");
+    } else if d.is_infinite() {
+        out.push_str(if d > 0.0 { "+Inf" } else { "-Inf" });
+    } else {
+        let _ = write!(out, "{d}");
+    }
+}
+
+fn base64_of(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+impl From<&str> for AttrValue {
+    fn from(s: &str) -> Self {
+        Self::Str(s.into())
+    }
+}
+
+impl From<String> for AttrValue {
+    fn from(s: String) -> Self {
+        Self::Str(s.into())
+    }
+}
+
+impl From<bool> for AttrValue {
+    fn from(b: bool) -> Self {
+        Self::Bool(b)
+    }
+}
+
+impl From<i64> for AttrValue {
+    fn from(i: i64) -> Self {
+        Self::Int(i)
+    }
+}
+
+impl From<f64> for AttrValue {
+    fn from(d: f64) -> Self {
+        Self::Double(d)
+    }
+}
