@@ -4,6 +4,7 @@
 
 pub mod contract;
 pub mod ids;
+pub mod memory;
 pub mod otlp;
 pub mod query;
 pub mod span;

@@ -3,6 +3,7 @@
 
 mod answer;
 mod column;
+pub mod eval;
 mod filter;
 mod plan;
 mod text;
