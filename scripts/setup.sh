@@ -35,7 +35,7 @@ need_component() {
 
 # A virtual environment with the packages of tests/requirements.txt, one for each content of that file.
 python_environment() {
-  local wanted=$root/tests/requirements.txt venv work
+  local wanted=$root/tests/requirements.txt venv
   [ -f "$wanted" ] || return 0
   venv=$cache/python/$(cksum <"$wanted" | cut -d' ' -f1)
   if [ ! -f "$venv/complete" ]; then
