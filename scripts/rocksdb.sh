@@ -132,8 +132,10 @@ build_library() {
   export cxx flags includes
   export -f compile_chunk
   # shellcheck disable=SC2016  # expanded by the inner shell
+  # Without the lock (9), which compilers that outlive a killed script would keep.
   find "$work" -name 'chunk.*' -print0 | sort -z \
-    | xargs -0 -n 1 -P "$jobs" bash -c 'set -eu; compile_chunk "$1"' compile || die "RocksDB did not compile"
+    | xargs -0 -n 1 -P "$jobs" bash -c 'set -eu; compile_chunk "$1"' compile 9>&- \
+    || die "RocksDB did not compile"
   mkdir "$work/out"
   (cd "$work" && ar crs out/librocksdb.a chunk.*.o)
   printf '%s\n' "$flags" >"$work/out/flags"
@@ -165,11 +167,14 @@ provide_libclang() {
     for python in python3 python; do
       [ ! -f "$found" ] || break
       say "fetching libclang $libclang_wheel for bindgen"
-      "$python" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
-        --target "$dir/wheel" "libclang==$libclang_wheel" >&2 2>/dev/null || true
+      # No pip, or no network: there is another way below.
+      "$python" -m pip install --quiet --disable-pip-version-check --no-deps \
+        --target "$dir/wheel" "libclang==$libclang_wheel" >/dev/null 2>&1 || true
     done
     if [ ! -f "$found" ]; then
-      [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || die "no libclang: install it, or pip for python3"
+      if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        die "no libclang: install it, or pip for python3"
+      fi
       { apt-get update -qq && apt-get install -y -qq --no-install-recommends libclang1; } >&2
       found=$(installed_libclang) || die "no libclang even after installing libclang1"
     fi
@@ -203,7 +208,9 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 sys=$(crate_dir librocksdb-sys)
 zstd=$(crate_dir zstd-sys)
 lz4=$(crate_dir lz4-sys)
-[ -n "$sys" ] && [ -n "$zstd" ] && [ -n "$lz4" ] || die "librocksdb-sys, zstd-sys or lz4-sys is not in Cargo.lock"
+if [ -z "$sys" ] || [ -z "$zstd" ] || [ -z "$lz4" ]; then
+  die "librocksdb-sys, zstd-sys or lz4-sys is not in Cargo.lock"
+fi
 for header in "$zstd/zstd/lib/zstd.h" "$lz4/liblz4/lib/lz4.h"; do [ -f "$header" ] || die "no $header"; done
 case $host in *-linux-*) ;; *) die "only Linux is supported here, not $host: use plain cargo build" ;; esac
 
