@@ -1,1 +1,5 @@
-//! vtstorage
+//! Storage node: the engine that keeps spans, and the leaf that answers query plans over them. It knows no HTTP query
+//! API and no query language.
+
+pub mod engine;
+pub mod leaf;

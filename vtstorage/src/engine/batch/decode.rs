@@ -1,0 +1,320 @@
+//! OTLP protobuf into a batch: the hot path of ingestion. One walk over the bytes, nothing copied.
+
+use super::intern::Interner;
+use super::{Cell, CellColumn, CellKind, CellTable, EventRow, LinkRow, Scalar, SpanBatch, SpanRow, Text};
+use crate::engine::error::StorageError;
+use bytes::Bytes;
+use common::ids::{Epoch, TenantId};
+use common::otlp::decode::{span_id, trace_id};
+use common::otlp::view::{
+    AttrView, EventView, GroupView, LinkView, MAX_VALUE_DEPTH, SpanLists, SpanView, ValueView, resource_spans,
+};
+use common::otlp::wire::WireError;
+
+/// What a batch may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct DecodeLimits {
+    /// Attribute columns per level; further keys go to the spill column.
+    pub max_columns: usize,
+}
+
+impl Default for DecodeLimits {
+    fn default() -> Self {
+        Self { max_columns: 1_024 }
+    }
+}
+
+impl SpanBatch {
+    /// Decodes an `ExportTraceServiceRequest`, all of it: what decodes now can be read for ever.
+    pub fn decode(
+        tenant: TenantId,
+        epoch: Epoch,
+        otlp: Bytes,
+        limits: DecodeLimits,
+    ) -> Result<Self, StorageError> {
+        if u32::try_from(otlp.len()).is_err() {
+            return Err(StorageError::corrupt("otlp message", "larger than 4 GiB"));
+        }
+        let mut decoder = Decoder::new(&otlp, limits);
+        for group in resource_spans(&otlp)? {
+            decoder.resource_spans(group)?;
+        }
+        let mut batch = decoder.finish();
+        (batch.tenant, batch.epoch, batch.arena) = (tenant, epoch, otlp);
+        Ok(batch)
+    }
+}
+
+/// How many of the last scopes a new one is compared with.
+const RECENT_SCOPES: usize = 32;
+
+/// The columns and cells of one level.
+struct Level<'a> {
+    interner: Interner<'a>,
+    cells: Vec<Cell>,
+    /// For each column the last row that has it: finds keys that repeat within a row
+    last_row: Vec<u32>,
+}
+
+impl<'a> Level<'a> {
+    fn new() -> Self {
+        Self { interner: Interner::new(), cells: Vec::new(), last_row: Vec::new() }
+    }
+
+    /// Whether `row` had no cell in `column` yet; notes that it has now.
+    fn is_first(&mut self, column: u16, row: u32) -> bool {
+        let column = usize::from(column);
+        if column >= self.last_row.len() {
+            self.last_row.resize(column + 1, u32::MAX);
+        }
+        self.last_row.get_mut(column).is_some_and(|last| std::mem::replace(last, row) != row)
+    }
+
+    fn field(&mut self, field: CellColumn, value: Scalar) {
+        let column = self.interner.field(field);
+        self.cells.push(Cell::new(column, value));
+    }
+
+    fn count(&mut self, field: CellColumn, count: u32) {
+        if count != 0 {
+            self.field(field, Scalar::Int(i64::from(count)));
+        }
+    }
+
+    fn end(&self) -> u32 {
+        self.cells.len() as u32
+    }
+
+    fn into_table(self) -> CellTable {
+        CellTable { columns: self.interner.into_columns(), cells: self.cells }
+    }
+}
+
+struct Decoder<'a> {
+    otlp: &'a [u8],
+    limits: DecodeLimits,
+    batch: SpanBatch,
+    spans: Level<'a>,
+    events: Level<'a>,
+    links: Level<'a>,
+    lists: SpanLists<'a>,
+    attrs: Vec<AttrView<'a>>,
+    spill: Vec<AttrView<'a>>,
+}
+
+impl<'a> Decoder<'a> {
+    fn new(otlp: &'a [u8], limits: DecodeLimits) -> Self {
+        Self {
+            otlp,
+            limits,
+            batch: SpanBatch::default(),
+            spans: Level::new(),
+            events: Level::new(),
+            links: Level::new(),
+            lists: SpanLists::default(),
+            attrs: Vec::new(),
+            spill: Vec::new(),
+        }
+    }
+
+    fn finish(self) -> SpanBatch {
+        SpanBatch {
+            spans: self.spans.into_table(),
+            event_cells: self.events.into_table(),
+            link_cells: self.links.into_table(),
+            ..self.batch
+        }
+    }
+
+    fn resource_spans(&mut self, message: &'a [u8]) -> Result<(), StorageError> {
+        let group = GroupView::read(message)?;
+        let resource = self.batch.resources.len() as u32;
+        self.batch.resources.push(origin(&group)?);
+        for scope in &group.items {
+            self.scope_spans(scope, resource)?;
+        }
+        Ok(())
+    }
+
+    fn scope_spans(&mut self, message: &'a [u8], resource: u32) -> Result<(), StorageError> {
+        let group = GroupView::read(message)?;
+        let origin = origin(&group)?;
+        let recent = self.batch.scopes.len().saturating_sub(RECENT_SCOPES);
+        let known = self.batch.scopes.iter().skip(recent).position(|known| *known == origin).map(|i| recent + i);
+        let scope = known.unwrap_or(self.batch.scopes.len()) as u32;
+        if known.is_none() {
+            self.batch.scopes.push(origin);
+        }
+        self.batch.rows.reserve(group.items.len());
+        for span in &group.items {
+            self.span(span, resource, scope)?;
+        }
+        Ok(())
+    }
+
+    fn span(&mut self, message: &'a [u8], resource: u32, scope: u32) -> Result<(), StorageError> {
+        let mut lists = std::mem::take(&mut self.lists);
+        let span = SpanView::read(message, &mut lists)?;
+        let row = self.batch.rows.len() as u32;
+        attributes(&mut self.spans, self.otlp, &mut self.batch.extra, &mut self.spill, row, self.limits, &lists.attributes)?;
+        self.sparse_fields(&span);
+        for event in &lists.events {
+            self.event(event)?;
+        }
+        for link in &lists.links {
+            self.link(link)?;
+        }
+        let id = trace_id(span.trace_id);
+        self.batch.rows.push(SpanRow {
+            trace_id: id,
+            hash: id.hash(),
+            span_id: span_id(span.span_id),
+            parent: span_id(span.parent_span_id),
+            start: span.start,
+            end: span.end,
+            kind: span.kind,
+            status: span.status_code,
+            name: place(self.otlp, span.name.as_bytes()),
+            resource,
+            scope,
+            cells_end: self.spans.end(),
+            events_end: self.batch.events.len() as u32,
+            links_end: self.batch.links.len() as u32,
+        });
+        self.lists = lists;
+        Ok(())
+    }
+
+    fn sparse_fields(&mut self, span: &SpanView<'a>) {
+        let spans = &mut self.spans;
+        if !span.status_message.is_empty() {
+            let text = place(self.otlp, span.status_message.as_bytes());
+            spans.field(CellColumn::StatusMessage, Scalar::Text(CellKind::Str, text));
+        }
+        if !span.trace_state.is_empty() {
+            let text = place(self.otlp, span.trace_state.as_bytes());
+            spans.field(CellColumn::TraceState, Scalar::Text(CellKind::Str, text));
+        }
+        spans.count(CellColumn::Flags, span.flags);
+        spans.count(CellColumn::DroppedAttributes, span.dropped_attributes_count);
+        spans.count(CellColumn::DroppedEvents, span.dropped_events_count);
+        spans.count(CellColumn::DroppedLinks, span.dropped_links_count);
+    }
+
+    fn event(&mut self, message: &'a [u8]) -> Result<(), StorageError> {
+        let event = EventView::read(message, &mut self.attrs)?;
+        let row = self.batch.events.len() as u32;
+        let extra = &mut self.batch.extra;
+        attributes(&mut self.events, self.otlp, extra, &mut self.spill, row, self.limits, &self.attrs)?;
+        self.events.count(CellColumn::DroppedAttributes, event.dropped_attributes_count);
+        let name = place(self.otlp, event.name.as_bytes());
+        self.batch.events.push(EventRow { time: event.time, name, cells_end: self.events.end() });
+        Ok(())
+    }
+
+    fn link(&mut self, message: &'a [u8]) -> Result<(), StorageError> {
+        let link = LinkView::read(message, &mut self.attrs)?;
+        let row = self.batch.links.len() as u32;
+        let extra = &mut self.batch.extra;
+        attributes(&mut self.links, self.otlp, extra, &mut self.spill, row, self.limits, &self.attrs)?;
+        if !link.trace_state.is_empty() {
+            let text = place(self.otlp, link.trace_state.as_bytes());
+            self.links.field(CellColumn::TraceState, Scalar::Text(CellKind::Str, text));
+        }
+        self.links.count(CellColumn::Flags, link.flags);
+        self.links.count(CellColumn::DroppedAttributes, link.dropped_attributes_count);
+        self.batch.links.push(LinkRow {
+            trace_id: trace_id(link.trace_id),
+            span_id: span_id(link.span_id),
+            cells_end: self.links.end(),
+        });
+        Ok(())
+    }
+}
+
+/// Adds the attributes of one row to `level`.
+fn attributes<'a>(
+    level: &mut Level<'a>,
+    otlp: &[u8],
+    extra: &mut Vec<u8>,
+    spill: &mut Vec<AttrView<'a>>,
+    row: u32,
+    limits: DecodeLimits,
+    attrs: &[AttrView<'a>],
+) -> Result<(), WireError> {
+    level.interner.begin_row();
+    for attr in attrs {
+        let value = scalar(otlp, attr.value)?;
+        let column = level.interner.attr(attr.key, place(otlp, attr.key.as_bytes()), limits.max_columns);
+        match column {
+            Some(column) if level.is_first(column, row) => level.cells.push(Cell::new(column, value)),
+            _ => spill.push(*attr),
+        }
+    }
+    if !spill.is_empty() {
+        let at = otlp.len() + extra.len();
+        spill.drain(..).for_each(|attr| super::spans::write_attribute(&attr, extra));
+        let len = otlp.len() + extra.len() - at;
+        let text = Text { at: at as u32, len: len as u32 };
+        level.field(CellColumn::Spill, Scalar::Text(CellKind::Map, text));
+    }
+    Ok(())
+}
+
+#[inline]
+fn scalar(otlp: &[u8], value: ValueView<'_>) -> Result<Scalar, WireError> {
+    Ok(match value {
+        ValueView::Empty => Scalar::Empty,
+        ValueView::Str(s) => Scalar::Text(CellKind::Str, place(otlp, s.as_bytes())),
+        ValueView::Bool(b) => Scalar::Bool(b),
+        ValueView::Int(i) => Scalar::Int(i),
+        ValueView::Double(d) => Scalar::Double(d),
+        ValueView::Bytes(b) => Scalar::Text(CellKind::Bytes, place(otlp, b)),
+        ValueView::Array(list) => {
+            value.check(MAX_VALUE_DEPTH)?;
+            Scalar::Text(CellKind::Array, place(otlp, list))
+        }
+        ValueView::Map(list) => {
+            value.check(MAX_VALUE_DEPTH)?;
+            Scalar::Text(CellKind::Map, place(otlp, list))
+        }
+    })
+}
+
+/// Where `part` lies within `whole`, which it was borrowed from.
+#[inline]
+fn place(whole: &[u8], part: &[u8]) -> Text {
+    if part.is_empty() {
+        return Text::default();
+    }
+    let at = part.as_ptr().addr() - whole.as_ptr().addr();
+    Text { at: at as u32, len: part.len() as u32 }
+}
+
+/// The group without its items: the resource or scope and the schema URL. Its values are checked as well.
+fn origin(group: &GroupView<'_>) -> Result<Bytes, WireError> {
+    let mut message = Vec::with_capacity(group.origin.iter().map(|o| o.len() + 4).sum::<usize>() + group.schema_url.len() + 4);
+    for part in &group.origin {
+        check_origin(part)?;
+        super::spans::write_bytes(1, part, &mut message);
+    }
+    if !group.schema_url.is_empty() {
+        super::spans::write_bytes(3, group.schema_url.as_bytes(), &mut message);
+    }
+    Ok(message.into())
+}
+
+/// Attributes are field 1 of a resource and field 3 of a scope; both are read so that neither can fail later.
+fn check_origin(message: &[u8]) -> Result<(), WireError> {
+    let mut fields = common::otlp::wire::Fields::new(message);
+    while let Some(field) = fields.next_field()? {
+        let attribute = match field.number {
+            1 | 3 => field.bytes()?,
+            _ => continue,
+        };
+        if let Ok(attr) = AttrView::read(attribute) {
+            attr.value.check(MAX_VALUE_DEPTH)?;
+        }
+    }
+    Ok(())
+}

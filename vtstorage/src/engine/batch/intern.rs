@@ -1,0 +1,118 @@
+//! Attribute keys to column numbers while a batch is decoded. Spans of one library carry the same keys in the same
+//! order, so the column that followed the last one before is tried first, and hashing is the exception.
+
+use super::{CellColumn, Text};
+use hashbrown::HashTable;
+use rapidhash::v3::rapidhash_v3;
+
+/// Columns of one level of a batch under construction.
+#[derive(Debug, Default)]
+pub(super) struct Interner<'a> {
+    keys: Vec<&'a str>,
+    columns: Vec<CellColumn>,
+    by_key: HashTable<u16>,
+    fields: Vec<(CellColumn, u16)>,
+    /// For each column the one that came after it last time; the last entry is for the start of a row
+    follows: Vec<u16>,
+    first: u16,
+    previous: Option<u16>,
+}
+
+const NONE: u16 = u16::MAX;
+
+impl<'a> Interner<'a> {
+    pub(super) fn new() -> Self {
+        Self { first: NONE, ..Self::default() }
+    }
+
+    /// To be called before the keys of a row.
+    pub(super) fn begin_row(&mut self) {
+        self.previous = None;
+    }
+
+    /// The column of an attribute, `None` when there would be more than `limit` columns.
+    #[inline]
+    pub(super) fn attr(&mut self, key: &'a str, place: Text, limit: usize) -> Option<u16> {
+        let guess = match self.previous {
+            Some(previous) => self.follows.get(previous as usize).copied().unwrap_or(NONE),
+            None => self.first,
+        };
+        let column = match self.keys.get(guess as usize) {
+            Some(known) if *known == key => guess,
+            _ => self.look_up(key, place, limit)?,
+        };
+        self.previous = Some(column);
+        Some(column)
+    }
+
+    fn look_up(&mut self, key: &'a str, place: Text, limit: usize) -> Option<u16> {
+        let hash = rapidhash_v3(key.as_bytes());
+        let keys = &self.keys;
+        let found = self.by_key.find(hash, |c| keys.get(*c as usize).is_some_and(|k| *k == key)).copied();
+        let column = match found {
+            Some(column) => column,
+            None => {
+                let column = self.add(key, CellColumn::Attr(place), limit)?;
+                let keys = &self.keys;
+                self.by_key.insert_unique(hash, column, |c| {
+                    rapidhash_v3(keys.get(*c as usize).map_or(&[], |k| k.as_bytes()))
+                });
+                column
+            }
+        };
+        match self.previous.and_then(|p| self.follows.get_mut(p as usize)) {
+            Some(follow) => *follow = column,
+            None => self.first = column,
+        }
+        Some(column)
+    }
+
+    /// The column of an intrinsic field: never refused, there are few.
+    pub(super) fn field(&mut self, field: CellColumn) -> u16 {
+        if let Some((_, column)) = self.fields.iter().find(|(f, _)| *f == field) {
+            return *column;
+        }
+        let column = self.add("", field, usize::from(NONE)).unwrap_or(NONE - 1);
+        self.fields.push((field, column));
+        column
+    }
+
+    fn add(&mut self, key: &'a str, column: CellColumn, limit: usize) -> Option<u16> {
+        let number = self.columns.len();
+        // A few numbers stay free for the intrinsic fields, whatever the limit.
+        let room = matches!(column, CellColumn::Attr(_)) && number < limit.min(usize::from(NONE) - 16);
+        if !room && matches!(column, CellColumn::Attr(_)) {
+            return None;
+        }
+        self.columns.push(column);
+        self.keys.push(key);
+        self.follows.push(NONE);
+        u16::try_from(number).ok()
+    }
+
+    pub(super) fn into_columns(self) -> Vec<CellColumn> {
+        self.columns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_keeps_its_column_in_any_order() {
+        let mut interner = Interner::new();
+        let at = Text::default();
+        let mut row = |keys: &[&'static str]| {
+            interner.begin_row();
+            keys.iter().map(|k| interner.attr(k, at, 3).unwrap_or(NONE)).collect::<Vec<_>>()
+        };
+        assert_eq!(row(&["a", "b", "c"]), [0, 1, 2]);
+        assert_eq!(row(&["c", "a", "b"]), [2, 0, 1]);
+        assert_eq!(row(&["a", "d", "c"]), [0, NONE, 2]);
+        assert_eq!(interner.field(CellColumn::Flags), 3);
+        assert_eq!(interner.field(CellColumn::Flags), 3);
+        interner.begin_row();
+        assert_eq!(interner.attr("", at, 9), Some(4), "an empty key is no intrinsic field");
+    }
+}

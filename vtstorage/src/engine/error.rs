@@ -1,0 +1,50 @@
+//! What can go wrong inside the engine.
+
+use common::otlp::wire::WireError;
+
+/// An error of the storage engine.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StorageError {
+    /// RocksDB failed: an I/O error, or a checksum that does not match.
+    #[error("rocksdb: {0}")]
+    Rocks(String),
+    /// Stored bytes do not read as what they should be.
+    #[error("corrupt {what}: {why}")]
+    Corrupt { what: &'static str, why: String },
+    /// A chunk that the header names is not there.
+    #[error("missing chunk {chunk} of block {block}")]
+    MissingChunk { block: u64, chunk: String },
+    /// Written by a newer version of this program.
+    #[error("{what} has format version {found}, this program reads up to {known}: start a newer version")]
+    NewerFormat { what: &'static str, found: u32, known: u32 },
+    /// The data directory cannot be used.
+    #[error("data directory: {0}")]
+    Directory(String),
+    /// An OTLP message that cannot be read.
+    #[error("otlp: {0}")]
+    Otlp(#[from] WireError),
+    /// The query's own limits ended it (deadline, cancellation, memory).
+    #[error(transparent)]
+    Query(#[from] common::contract::QueryError),
+}
+
+impl StorageError {
+    pub fn corrupt(what: &'static str, why: impl Into<String>) -> Self {
+        Self::Corrupt { what, why: why.into() }
+    }
+}
+
+impl From<rocksdb::Error> for StorageError {
+    fn from(e: rocksdb::Error) -> Self {
+        Self::Rocks(e.to_string())
+    }
+}
+
+impl From<StorageError> for common::contract::QueryError {
+    fn from(e: StorageError) -> Self {
+        match e {
+            StorageError::Query(e) => e,
+            e => Self::Storage(e.to_string()),
+        }
+    }
+}

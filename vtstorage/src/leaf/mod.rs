@@ -1,0 +1,1 @@
+//! Leaf query execution: runs a plan over the blocks and heads of one node. It knows no query language.
