@@ -44,6 +44,12 @@ impl<'a> Fields<'a> {
         Self { rest: message }
     }
 
+    /// What is not read yet: after an error it begins where the message could not be read on.
+    #[inline]
+    pub fn remaining(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// The next field, `None` at the end of the message. Groups are skipped.
     #[inline]
     pub fn next_field(&mut self) -> Result<Option<Field<'a>>, WireError> {
