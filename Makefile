@@ -11,7 +11,7 @@ help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 build: setup ## build all programs for release
-	$(in_env) cargo build --release --workspace --bins --locked
+	$(in_env) cargo build --release --workspace --bins
 
 print-bin-dir: ## print the folder that `build` puts the programs into
 	@echo "$(CARGO_TARGET_DIR)/release"
@@ -20,14 +20,14 @@ test: setup-test ## run all checks and tests, as CI does
 	$(in_env) scripts/test.sh
 
 bench: setup ## run the benchmarks, on a release build
-	$(in_env) cargo bench --workspace --benches --locked
+	$(in_env) cargo bench --workspace --benches
 
 demo: build ## start a single node with sample traces in it
 	$(in_env) scripts/demo.sh
 
 fix: setup-test ## format, and apply what clippy can fix by itself
 	$(in_env) cargo fmt --all
-	$(in_env) cargo clippy --workspace --all-targets --locked --fix --allow-dirty --allow-staged
+	$(in_env) cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 
 setup:
 	@scripts/setup.sh build

@@ -202,8 +202,8 @@ exec 9>"$cache/rocksdb/.lock"
 ! command -v flock >/dev/null || flock 9
 
 cd "$root"
-cargo fetch --locked --quiet
-metadata=$(cargo metadata --format-version 1 --locked --offline)
+cargo fetch --quiet
+metadata=$(cargo metadata --format-version 1 --offline)
 host=$(rustc -vV | sed -n 's/^host: //p')
 sys=$(crate_dir librocksdb-sys)
 zstd=$(crate_dir zstd-sys)
@@ -214,7 +214,7 @@ fi
 for header in "$zstd/zstd/lib/zstd.h" "$lz4/liblz4/lib/lz4.h"; do [ -f "$header" ] || die "no $header"; done
 case $host in *-linux-*) ;; *) die "only Linux is supported here, not $host: use plain cargo build" ;; esac
 
-features=$(cargo tree --locked --offline --workspace -i librocksdb-sys --depth 0 -f '{f}' 2>/dev/null | head -n 1)
+features=$(cargo tree --offline --workspace -i librocksdb-sys --depth 0 -f '{f}' 2>/dev/null | head -n 1)
 standard=$(sed -n '/^fn cxx_standard/,/^}/s/.*"\(-std=c++[0-9a-z]*\)".*/\1/p' "$sys/build.rs")
 version=$(basename "$sys" | sed 's/^librocksdb-sys-//')
 flags="${standard:?not found in build.rs} -O2 -fPIC -ffunction-sections -fdata-sections -w -include cstdint \
