@@ -4,10 +4,12 @@
 
 pub mod config;
 pub mod contract;
+pub mod http;
 pub mod ids;
 pub mod memory;
 pub mod otlp;
 pub mod query;
 pub mod span;
+pub mod telemetry;
 pub mod time;
 pub mod value;

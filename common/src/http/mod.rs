@@ -1,0 +1,22 @@
+//! What every binary's HTTP server has in common: operational paths, paths' normal form, request metrics, serving with
+//! a graceful end.
+//!
+//! A binary binds the sockets, merges the routers of its parts into one [`App`], and calls [`serve()`] for each socket.
+//! HTTP/1 and HTTP/2 with prior knowledge (so gRPC too) are told apart per connection. It knows no path of any API and
+//! nothing of spans.
+
+mod app;
+mod config;
+mod lifecycle;
+mod operational;
+mod path;
+mod serve;
+#[cfg(test)]
+mod tests;
+
+pub use app::App;
+pub use config::HttpConfig;
+pub use lifecycle::{Lifecycle, Phase};
+pub use operational::{Operational, operational_router};
+pub use path::{PathPrefix, PathPrefixError};
+pub use serve::{ConnectionLimits, serve};
