@@ -3,3 +3,5 @@
 
 pub mod engine;
 pub mod leaf;
+
+pub use engine::store::{Engine, StorageConfig};

@@ -8,3 +8,4 @@ pub mod block;
 pub mod codec;
 pub mod error;
 pub mod rows;
+pub mod store;
