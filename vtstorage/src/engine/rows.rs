@@ -48,6 +48,14 @@ impl RowSet {
         }
     }
 
+    /// Adds the rows `64 * word ..` whose bits are set, the lowest bit first; bits must not go beyond the last row.
+    #[inline]
+    pub fn insert_word(&mut self, word: usize, bits: u64) {
+        if let Some(known) = self.words.get_mut(word) {
+            *known |= bits;
+        }
+    }
+
     #[inline]
     pub fn contains(&self, row: u32) -> bool {
         self.words.get(row as usize / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)

@@ -4,11 +4,14 @@
 
 mod cell;
 mod decode;
+mod gather;
 mod intern;
+mod source;
 mod spans;
 
 pub use cell::{Cell, CellKind, Scalar, Text};
 pub use decode::DecodeLimits;
+pub use source::BatchRows;
 pub use spans::{SpanReader, read_resource, read_scope, text_value};
 
 use bytes::Bytes;

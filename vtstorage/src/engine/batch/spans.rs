@@ -170,6 +170,21 @@ pub fn read_scope(origin: &[u8]) -> Result<Scope, WireError> {
 }
 
 impl SpanBatch {
+    /// Writes an attribute with the value of a cell as an item of a `KeyValueList`.
+    pub(in crate::engine) fn write_cell(&self, key: &str, cell: &Cell, out: &mut Vec<u8>) {
+        let value = match cell.kind {
+            CellKind::Empty => ValueView::Empty,
+            CellKind::Bool => ValueView::Bool(cell.bits() != 0),
+            CellKind::Int => ValueView::Int(cell.bits().cast_signed()),
+            CellKind::Double => ValueView::Double(f64::from_bits(cell.bits())),
+            CellKind::Str => ValueView::Str(self.text(cell.text())),
+            CellKind::Bytes => ValueView::Bytes(self.bytes(cell.text())),
+            CellKind::Array => ValueView::Array(self.bytes(cell.text())),
+            CellKind::Map => ValueView::Map(self.bytes(cell.text())),
+        };
+        write_attribute(&AttrView { key, value }, out);
+    }
+
     /// The owned value of a cell.
     pub fn value(&self, cell: &Cell) -> Result<AttrValue, WireError> {
         Ok(match cell.kind {

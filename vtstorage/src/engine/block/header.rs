@@ -1,5 +1,7 @@
 //! The block header: what a query must know of a block before it reads any column. Kept in memory within a budget.
 
+use crate::engine::batch::CellKind;
+use crate::engine::codec::{FixedStream, IntStream, Segments, TextStream};
 use crate::engine::error::StorageError;
 use common::ids::{Epoch, TenantId};
 use serde::{Deserialize, Serialize};
@@ -26,6 +28,124 @@ pub struct TenantRows {
     pub minutes: Vec<(u16, u32)>,
 }
 
+/// What a sparse column of a table holds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Field {
+    /// The attribute with this key
+    Attr(String),
+    /// Attributes without a column of their own, as the bytes of a `KeyValueList`
+    Spill,
+    StatusMessage,
+    TraceState,
+    Flags,
+    DroppedAttributes,
+    DroppedEvents,
+    DroppedLinks,
+    /// The 8 bytes of a parent id that is not in the trace's rows of this block
+    OuterParent,
+    /// The number of the event after the span's last one, counted over the block
+    EventsEnd,
+    /// The number of the link after the span's last one, counted over the block
+    LinksEnd,
+    /// The 16 bytes of a link's trace id, unless it is the span's own
+    LinkTrace,
+    /// The 8 bytes of a link's span id, unless it is the span's parent
+    LinkSpan,
+}
+
+/// How the values of a column are stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ColumnData {
+    /// Values without content: `AnyValue`s that are empty
+    Empty,
+    /// Ints, bools (0 or 1), doubles (bits)
+    Numbers(IntStream),
+    /// Byte strings as they are
+    Texts(TextStream),
+    /// Distinct byte strings in ascending order, and which of them each value is
+    Dict { dict: TextStream, codes: IntStream },
+    /// Ids
+    Fixed(FixedStream),
+}
+
+/// One column of a table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ColumnMeta {
+    pub field: Field,
+    /// The type of all its values; `None` where types are mixed: each is then a text of its kind's number and the
+    /// bits (8 bytes) or bytes of the value
+    pub kind: Option<CellKind>,
+    /// Number of values
+    pub count: u32,
+    /// Least and greatest value of ints and doubles, as bits
+    pub bounds: Option<(u64, u64)>,
+    pub data: ColumnData,
+    /// Stream of the membership filter over its texts
+    pub filter: Option<u16>,
+}
+
+/// Rows with sparse columns: spans, events or links. Which columns a row has, in order, is its shape.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableMeta {
+    pub rows: u32,
+    /// The shape of each row
+    pub shapes: IntStream,
+    /// What each shape is, and the rank bases: see [`super::layout::Layout`]
+    pub layout: Segments,
+    pub columns: Vec<ColumnMeta>,
+}
+
+/// The columns that every span has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpanColumns {
+    pub span_id: FixedStream,
+    /// 0 for a root and where there is an [`Field::OuterParent`]; else 1 + the parent's row, counted from the trace's first
+    pub parent: IntStream,
+    /// Start minus the trace's start
+    pub start: IntStream,
+    /// End minus start (wrapping), signed
+    pub duration: IntStream,
+    pub kind: IntStream,
+    pub status: IntStream,
+    pub resource: IntStream,
+    pub scope: IntStream,
+    pub name: ColumnMeta,
+}
+
+/// The columns that every trace has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TraceColumns {
+    pub trace_id: FixedStream,
+    /// The row after the trace's last one
+    pub rows_end: IntStream,
+    /// Start of the earliest span minus the block's earliest
+    pub start: IntStream,
+    /// End of the latest span minus the trace's start (saturating)
+    pub extent: IntStream,
+}
+
+/// The columns that every event has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventColumns {
+    pub name: ColumnMeta,
+    /// Time minus the span's start (wrapping), signed
+    pub time: IntStream,
+}
+
+/// Where the values of a block lie.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BlockColumns {
+    pub trace: TraceColumns,
+    pub span: SpanColumns,
+    pub spans: TableMeta,
+    pub event: EventColumns,
+    pub events: TableMeta,
+    pub links: TableMeta,
+    /// Distinct resources and scopes ([`crate::engine::batch::Origin`])
+    pub resources: TextStream,
+    pub scopes: TextStream,
+}
+
 /// Everything known of a block but its columns' values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BlockHeader {
@@ -39,6 +159,11 @@ pub struct BlockHeader {
     /// Latest span end, in nanoseconds
     pub max_end: u64,
     pub tenants: Vec<TenantRows>,
+    /// Longest span duration (end minus start), in nanoseconds
+    pub max_duration: u64,
+    /// Names of the services in it, ascending; the empty name stands for resources without one
+    pub services: Vec<String>,
+    pub columns: BlockColumns,
     /// Bytes of all its chunks
     pub bytes: u64,
 }

@@ -2,9 +2,16 @@
 //! that a trace is a run of rows and a slot a range of them. The format knows nothing of RocksDB: it makes and reads
 //! chunks of bytes.
 
+mod columns;
 pub mod header;
+pub mod layout;
+pub mod membership;
+mod order;
+mod table;
+mod write;
 
 pub use header::BlockHeader;
+pub use write::encode;
 
 use crate::engine::batch::SpanBatch;
 use crate::engine::error::StorageError;
@@ -87,12 +94,6 @@ impl fmt::Debug for Block {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Block").field("id", &self.id).field("day", &self.day).finish_non_exhaustive()
     }
-}
-
-/// Encodes batches as blocks: one or more for each day and epoch. Repeated spans (same identity) are kept once.
-pub fn encode(batches: &[Arc<SpanBatch>], options: &BlockOptions) -> Result<Vec<EncodedBlock>, StorageError> {
-    let _ = (batches, options);
-    Err(StorageError::corrupt("block", "being written"))
 }
 
 impl Block {

@@ -1,0 +1,106 @@
+//! Collects the values of one column, whose type is only known from the values themselves.
+
+use super::{CellKind, text_value};
+use crate::engine::error::StorageError;
+use crate::engine::rows::{Loaded, LoadedRows, Texts, Values};
+use common::otlp::decode;
+use common::otlp::view::ValueView;
+use common::value::AttrValue;
+
+/// Values and their rows, typed for as long as all values are of one type.
+#[derive(Debug, Default)]
+pub(super) struct Gather {
+    rows: Vec<u32>,
+    values: Option<Values>,
+}
+
+impl Gather {
+    pub(super) fn text(&mut self, row: u32, text: &[u8]) -> Result<(), StorageError> {
+        self.rows.push(row);
+        match self.values.get_or_insert_with(|| Values::Text(Texts::default())) {
+            Values::Text(texts) => texts.push(text),
+            _ => self.mixed(text_value(CellKind::Str, text)?),
+        }
+        Ok(())
+    }
+
+    pub(super) fn int(&mut self, row: u32, int: i64) {
+        self.rows.push(row);
+        match self.values.get_or_insert_with(|| Values::Int(Vec::new())) {
+            Values::Int(ints) => ints.push(int),
+            _ => self.mixed(AttrValue::Int(int)),
+        }
+    }
+
+    fn double(&mut self, row: u32, double: f64) {
+        self.rows.push(row);
+        match self.values.get_or_insert_with(|| Values::Double(Vec::new())) {
+            Values::Double(doubles) => doubles.push(double),
+            _ => self.mixed(AttrValue::Double(double)),
+        }
+    }
+
+    fn bool(&mut self, row: u32, bool: bool) {
+        self.rows.push(row);
+        match self.values.get_or_insert_with(|| Values::Bool(Vec::new())) {
+            Values::Bool(bools) => bools.push(bool),
+            _ => self.mixed(AttrValue::Bool(bool)),
+        }
+    }
+
+    fn other(&mut self, row: u32, value: AttrValue) {
+        self.rows.push(row);
+        self.mixed(value);
+    }
+
+    /// A value as it stands in OTLP.
+    pub(super) fn view(&mut self, row: u32, value: &ValueView<'_>) -> Result<(), StorageError> {
+        match *value {
+            ValueView::Str(text) => self.text(row, text.as_bytes())?,
+            ValueView::Bool(bool) => self.bool(row, bool),
+            ValueView::Int(int) => self.int(row, int),
+            ValueView::Double(double) => self.double(row, double),
+            ref other => self.other(row, decode::value(other)?),
+        }
+        Ok(())
+    }
+
+    /// A value as a cell holds it: the bits of a number, or the bytes of a text.
+    pub(super) fn cell(&mut self, row: u32, kind: CellKind, bits: u64, bytes: &[u8]) -> Result<(), StorageError> {
+        match kind {
+            CellKind::Str => self.text(row, bytes)?,
+            CellKind::Bool => self.bool(row, bits != 0),
+            CellKind::Int => self.int(row, bits.cast_signed()),
+            CellKind::Double => self.double(row, f64::from_bits(bits)),
+            CellKind::Empty => self.other(row, AttrValue::Empty),
+            CellKind::Bytes | CellKind::Array | CellKind::Map => self.other(row, text_value(kind, bytes)?),
+        }
+        Ok(())
+    }
+
+    fn mixed(&mut self, value: AttrValue) {
+        let mut values = match self.values.take() {
+            None => Vec::new(),
+            Some(values) => owned(values),
+        };
+        values.push(value);
+        self.values = Some(Values::Mixed(values));
+    }
+
+    /// What was collected; `None` where that is nothing.
+    pub(super) fn finish(self) -> Option<Loaded> {
+        self.values.map(|values| Loaded { rows: LoadedRows::Sparse(self.rows), values })
+    }
+}
+
+/// The values one by one, of those types that [`Gather`] collects.
+fn owned(values: Values) -> Vec<AttrValue> {
+    match values {
+        Values::Text(texts) => texts.iter().map(|t| String::from_utf8_lossy(t).into_owned().into()).collect(),
+        Values::Int(ints) => ints.into_iter().map(AttrValue::Int).collect(),
+        Values::Double(doubles) => doubles.into_iter().map(AttrValue::Double).collect(),
+        Values::Bool(bools) => bools.into_iter().map(AttrValue::Bool).collect(),
+        Values::Mixed(values) => values,
+        _ => Vec::new(),
+    }
+}
