@@ -128,13 +128,18 @@ pub struct Span {
     pub scope: Arc<Scope>,
 }
 
+/// End minus start in nanoseconds; 0 where the end is not set, lies before the start, or more than 292 years after it.
+pub fn duration_nanos(start: u64, end: u64) -> u64 {
+    end.wrapping_sub(start).cast_signed().max(0).cast_unsigned()
+}
+
 /// What makes two records the same span: used by deduplication, digests and repair.
 pub type SpanIdentity<'a> = (TraceId, SpanId, SpanKind, UnixNanos, &'a str);
 
 impl Span {
-    /// End minus start in nanoseconds; 0 where the end lies before the start or is not set.
+    /// See [`duration_nanos`].
     pub fn duration_nanos(&self) -> u64 {
-        self.end.0.saturating_sub(self.start.0)
+        duration_nanos(self.start.0, self.end.0)
     }
 
     pub fn identity(&self) -> SpanIdentity<'_> {

@@ -8,4 +8,6 @@ pub mod block;
 pub mod codec;
 pub mod error;
 pub mod rows;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod store;

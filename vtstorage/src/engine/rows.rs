@@ -141,6 +141,13 @@ impl Texts {
         self.ends.push(self.bytes.len() as u32);
     }
 
+    /// Adds all of `more`.
+    pub fn append(&mut self, more: &Self) {
+        let before = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(&more.bytes);
+        self.ends.extend(more.ends.iter().map(|end| before + end));
+    }
+
     /// The text at `index`; empty beyond the end.
     #[inline]
     pub fn get(&self, index: usize) -> &[u8] {

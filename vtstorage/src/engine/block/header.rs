@@ -163,6 +163,10 @@ pub struct BlockHeader {
     pub max_duration: u64,
     /// Names of the services in it, ascending; the empty name stands for resources without one
     pub services: Vec<String>,
+    /// For each resource, which of `services` it belongs to
+    pub resource_services: Vec<u32>,
+    /// Whether each resource's `service.name` is a text or missing, so that `services` says all of it
+    pub services_are_texts: bool,
     pub columns: BlockColumns,
     /// Bytes of all its chunks
     pub bytes: u64,

@@ -6,11 +6,18 @@ mod columns;
 pub mod header;
 pub mod layout;
 pub mod membership;
+mod materialize;
+mod nested;
 mod order;
+mod pages;
+mod prune;
+mod source;
 mod table;
+mod values;
 mod write;
 
 pub use header::BlockHeader;
+pub use source::BlockRows;
 pub use write::encode;
 
 use crate::engine::batch::SpanBatch;
@@ -97,9 +104,16 @@ impl fmt::Debug for Block {
 }
 
 impl Block {
+    /// A reader of its rows and columns, for one request. A `scan` passes the segment cache by.
+    pub fn rows(&self, scan: bool) -> BlockRows<'_> {
+        BlockRows::new(self, scan)
+    }
+
     /// All rows of the block as batches, one per tenant: for merging.
     pub fn to_batches(&self) -> Result<Vec<SpanBatch>, StorageError> {
-        Err(StorageError::corrupt("block", "being written"))
+        let mut rows = self.rows(true);
+        let tenants = self.header.tenants.iter();
+        tenants.map(|t| rows.read_rows(&[t.first_row..t.first_row + t.rows])).collect()
     }
 
     /// Epoch of all its spans.
@@ -107,3 +121,6 @@ impl Block {
         self.header.epoch
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use crate::engine::codec::IntKind;
 use crate::engine::codec::ints::IntUse;
 use crate::engine::error::StorageError;
 use common::ids::TenantId;
+use common::span::{SERVICE_NAME, duration_nanos};
 use common::time::NANOS_PER_DAY;
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -203,7 +204,7 @@ impl<'a> Writer<'a> {
         let parent = parents.place(span.parent);
         i.parent.push(parent.map_or(0, |place| u64::from(place) + 1));
         self.max_start = self.max_start.max(span.start);
-        self.max_duration = self.max_duration.max(span.end.saturating_sub(span.start));
+        self.max_duration = self.max_duration.max(duration_nanos(span.start, span.end));
         self.names.push(CellKind::Str, 0, batch.bytes(span.name));
         let Some([spans, events, links]) = self.maps.get_mut(number as usize) else { return };
         self.spans.cells(batch, &batch.spans, spans, batch.row_cells(row));
@@ -246,9 +247,12 @@ impl<'a> Writer<'a> {
         let names = self.names.encode(&mut streams)?;
         let catalogue = catalogue(&self.intrinsics, &self.tenants, &services, names.dictionary.as_ref(), self.batches, block);
         let min_start = if rows == 0 { 0 } else { self.min_start };
-        let mut distinct_services = services;
+        let services_are_texts = self.resources.distinct.iter().all(|origin| has_plain_service(origin));
+        let mut distinct_services = services.clone();
         distinct_services.sort_unstable();
         distinct_services.dedup();
+        let place = |name: &String| distinct_services.binary_search(name).unwrap_or_default() as u32;
+        let resource_services = services.iter().map(place).collect();
         let columns = BlockColumns {
             trace: trace_columns(&self.intrinsics, min_start, &mut streams)?,
             span: span_columns(&self.intrinsics, names.meta, &mut streams)?,
@@ -272,6 +276,8 @@ impl<'a> Writer<'a> {
             tenants: self.tenants,
             max_duration: self.max_duration,
             services: distinct_services,
+            resource_services,
+            services_are_texts,
             columns,
             bytes: streams.chunks.iter().map(|(_, bytes)| bytes.len() as u64).sum(),
         };
@@ -310,6 +316,12 @@ impl Parents {
 fn services(resources: &[&Origin]) -> Result<Vec<String>, StorageError> {
     let name = |origin: &&Origin| Ok(read_resource(origin)?.service_name().unwrap_or_default().to_owned());
     resources.iter().map(name).collect()
+}
+
+/// Whether the resource's `service.name` is a text with content, or missing.
+fn has_plain_service(origin: &Origin) -> bool {
+    let name = read_resource(origin).ok().and_then(|r| common::value::find(&r.attributes, SERVICE_NAME).cloned());
+    name.is_none_or(|name| name.as_str().is_some_and(|name| !name.is_empty()))
 }
 
 fn origins(distinct: &[&Origin], streams: &mut Streams) -> Result<crate::engine::codec::TextStream, StorageError> {

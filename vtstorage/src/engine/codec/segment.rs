@@ -24,6 +24,11 @@ impl Segments {
         ChunkId { stream: self.stream, segment: segment as u16 }
     }
 
+    /// The number of the first value after a chunk, of `count` values in all.
+    pub fn end_of(&self, chunk: ChunkId, count: u32) -> u32 {
+        self.firsts.get(usize::from(chunk.segment) + 1).copied().unwrap_or(count)
+    }
+
     /// All chunks of the stream with the range of their values, of `count` values in all.
     pub fn chunks(&self, count: u32) -> impl Iterator<Item = (ChunkId, Range<u32>)> + '_ {
         self.firsts.iter().enumerate().map(move |(i, first)| {

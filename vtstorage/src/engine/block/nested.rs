@@ -1,0 +1,161 @@
+//! What lies beside the span table: which trace a row belongs to, and which row an event or a link.
+
+use super::Block;
+use super::header::{ColumnData, Field, TableMeta};
+use super::pages::Pages;
+use crate::engine::codec::PAGE_VALUES;
+use crate::engine::error::StorageError;
+use common::ids::{SpanId, TenantId, TraceId};
+use std::ops::Range;
+
+/// One trace of a block.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct TraceRows {
+    pub(super) id: TraceId,
+    pub(super) rows: Range<u32>,
+    /// Start of its earliest span, in nanoseconds
+    pub(super) start: u64,
+}
+
+/// The traces that `rows` belong to, in order.
+pub(super) fn traces_of(block: &Block, pages: &mut Pages<'_>, rows: Range<u32>) -> Result<Vec<TraceRows>, StorageError> {
+    let trace = &block.header.columns.trace;
+    let (mut low, mut high) = (0, block.header.traces);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if one(pages, trace, middle)? <= rows.start {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    let first = low;
+    let mut ends = Vec::new();
+    while ends.last().is_none_or(|end| *end < u64::from(rows.end)) && low < block.header.traces {
+        let step = (rows.len() as u32 / 8 + 1).min(block.header.traces - low);
+        pages.ints(&trace.rows_end, low..low + step, &mut ends)?;
+        low += step;
+    }
+    let needed = ends.iter().position(|end| *end >= u64::from(rows.end)).map_or(ends.len(), |i| i + 1);
+    ends.truncate(needed);
+    traces(block, pages, first, &ends)
+}
+
+fn one(pages: &mut Pages<'_>, trace: &super::header::TraceColumns, at: u32) -> Result<u32, StorageError> {
+    let mut end = Vec::with_capacity(1);
+    pages.ints(&trace.rows_end, at..at + 1, &mut end)?;
+    Ok(end.first().map_or(u32::MAX, |end| *end as u32))
+}
+
+/// The traces from number `first` whose rows end at `ends`.
+fn traces(block: &Block, pages: &mut Pages<'_>, first: u32, ends: &[u64]) -> Result<Vec<TraceRows>, StorageError> {
+    let trace = &block.header.columns.trace;
+    let range = first..first + ends.len() as u32;
+    let ids = pages.fixed(&trace.trace_id, range.clone())?;
+    let mut starts = Vec::with_capacity(ends.len());
+    pages.ints(&trace.start, range, &mut starts)?;
+    let mut begin = match first.checked_sub(1) {
+        Some(before) => one(pages, trace, before)?,
+        None => 0,
+    };
+    let mut out = Vec::with_capacity(ends.len());
+    for ((id, end), start) in ids.as_chunks::<16>().0.iter().zip(ends).zip(starts) {
+        let end = *end as u32;
+        out.push(TraceRows { id: TraceId(*id), rows: begin..end, start: block.header.min_start.wrapping_add(start) });
+        begin = end;
+    }
+    Ok(out)
+}
+
+/// The rows of a trace, if the block has it.
+pub(super) fn find_trace(
+    block: &Block,
+    pages: &mut Pages<'_>,
+    tenant: TenantId,
+    id: TraceId,
+) -> Result<Option<Range<u32>>, StorageError> {
+    let Some(rows) = block.header.tenants.iter().find(|t| t.tenant == tenant.0) else { return Ok(None) };
+    let part = (id.hash() >> 58) as usize;
+    let from = rows.hash_parts.get(part).map_or(0, |p| p.1);
+    let to = rows.hash_parts.get(part + 1).map_or(rows.traces, |p| p.1);
+    let first = rows.first_trace + from;
+    let ids = pages.fixed(&block.header.columns.trace.trace_id, first..rows.first_trace + to)?;
+    let Some(place) = ids.as_chunks::<16>().0.iter().position(|known| *known == id.0) else { return Ok(None) };
+    let at = first + place as u32;
+    let end = one(pages, &block.header.columns.trace, at)?;
+    let start = match at.checked_sub(1) {
+        Some(before) => one(pages, &block.header.columns.trace, before)?,
+        None => 0,
+    };
+    Ok(Some(start..end))
+}
+
+/// For each event (or link) of the block, its span's row and its place among that span's.
+pub(super) fn owners(pages: &mut Pages<'_>, spans: &TableMeta, ends: &Field) -> Result<Vec<(u32, u32)>, StorageError> {
+    let Some(column) = spans.columns.iter().position(|c| c.field == *ends) else { return Ok(Vec::new()) };
+    let Some(ColumnData::Numbers(stream)) = spans.columns.get(column).map(|c| &c.data) else { return Ok(Vec::new()) };
+    let ends = pages.all_ints(stream)?;
+    let rows = rows_having(pages, spans, column as u16, 0..spans.rows)?;
+    let mut out = Vec::with_capacity(ends.last().map_or(0, |end| *end as usize));
+    for (row, end) in rows.into_iter().zip(ends) {
+        let first = out.len() as u32;
+        out.extend((first..end as u32).map(|i| (row, i - first)));
+    }
+    Ok(out)
+}
+
+/// The rows of `range` (which begins at a page) that have `column`.
+pub(super) fn rows_having(
+    pages: &mut Pages<'_>,
+    table: &TableMeta,
+    column: u16,
+    range: Range<u32>,
+) -> Result<Vec<u32>, StorageError> {
+    debug_assert_eq!(range.start as usize % PAGE_VALUES, 0);
+    let layout = pages.layout(table)?;
+    let having = layout.having(column);
+    let mut codes = Vec::with_capacity(range.len());
+    pages.ints(&table.shapes, range.clone(), &mut codes)?;
+    let rows = range.zip(codes);
+    Ok(rows.filter(|(_, code)| having.get(*code as usize).copied().unwrap_or_default()).map(|(row, _)| row).collect())
+}
+
+/// The parents of the rows of a page, roots left out.
+pub(super) fn parents_of(
+    block: &Block,
+    pages: &mut Pages<'_>,
+    page: Range<u32>,
+) -> Result<Vec<(u32, SpanId)>, StorageError> {
+    let columns = &block.header.columns;
+    let traces = traces_of(block, pages, page.clone())?;
+    let first = traces.first().map_or(page.start, |t| t.rows.start);
+    let ids = pages.fixed(&columns.span.span_id, first..traces.last().map_or(page.end, |t| t.rows.end))?;
+    let ids = ids.as_chunks::<8>().0;
+    let mut parents = Vec::with_capacity(page.len());
+    pages.ints(&columns.span.parent, page.clone(), &mut parents)?;
+    let mut out = Vec::with_capacity(page.len());
+    let mut trace = traces.iter().peekable();
+    for (row, parent) in page.clone().zip(parents) {
+        while trace.peek().is_some_and(|t| t.rows.end <= row) {
+            trace.next();
+        }
+        if let (Some(place), Some(trace)) = (parent.checked_sub(1), trace.peek()) {
+            let at = u64::from(trace.rows.start - first) + place;
+            out.extend(ids.get(at as usize).map(|id| (row, SpanId(*id))));
+        }
+    }
+    out.extend(outer_parents(pages, &columns.spans, page)?);
+    out.sort_unstable_by_key(|(row, _)| *row);
+    Ok(out)
+}
+
+/// Parents that are not in the block's rows of the trace.
+fn outer_parents(pages: &mut Pages<'_>, spans: &TableMeta, page: Range<u32>) -> Result<Vec<(u32, SpanId)>, StorageError> {
+    let Some(number) = spans.columns.iter().position(|c| c.field == Field::OuterParent) else { return Ok(Vec::new()) };
+    let Some(ColumnData::Fixed(stream)) = spans.columns.get(number).map(|c| &c.data) else { return Ok(Vec::new()) };
+    let layout = pages.layout(spans)?;
+    let at = page.start as usize / PAGE_VALUES;
+    let ids = pages.fixed(stream, layout.rank(number as u16, at)..layout.rank(number as u16, at + 1))?;
+    let rows = rows_having(pages, spans, number as u16, page)?;
+    Ok(rows.into_iter().zip(ids.as_chunks::<8>().0.iter().map(|id| SpanId(*id))).collect())
+}

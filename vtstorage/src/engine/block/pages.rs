@@ -1,0 +1,230 @@
+//! Decoded pages of one block during one request: each segment is read once, each page decoded once.
+
+use super::header::{ColumnMeta, TableMeta};
+use super::layout::Layout;
+use super::{Block, ChunkId};
+use crate::engine::codec::ints::{IntDecoder, IntEncoding};
+use crate::engine::codec::texts::TextEncoding;
+use crate::engine::codec::{FixedStream, IntStream, Segment, TextStream};
+use crate::engine::error::StorageError;
+use crate::engine::rows::Texts;
+use bytes::Bytes;
+use hashbrown::HashMap;
+use std::ops::Range;
+use std::rc::Rc;
+
+/// A decoded page and the numbers of its values.
+#[derive(Clone)]
+struct Page<T> {
+    values: Range<u32>,
+    data: Rc<T>,
+}
+
+/// Reads and keeps pages.
+pub struct Pages<'b> {
+    block: &'b Block,
+    scan: bool,
+    segments: HashMap<ChunkId, Segment>,
+    decoders: HashMap<u16, IntDecoder>,
+    /// By stream and number of the page's first value
+    ints: HashMap<(u16, u32), Page<Vec<u64>>>,
+    texts: HashMap<(u16, u32), Page<Texts>>,
+    layouts: HashMap<u16, Rc<Layout>>,
+    bytes_read: u64,
+}
+
+impl<'b> Pages<'b> {
+    pub fn new(block: &'b Block, scan: bool) -> Self {
+        Self {
+            block,
+            scan,
+            segments: HashMap::new(),
+            decoders: HashMap::new(),
+            ints: HashMap::new(),
+            texts: HashMap::new(),
+            layouts: HashMap::new(),
+            bytes_read: 0,
+        }
+    }
+
+    /// Bytes of segments read so far.
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_read
+    }
+
+    fn segment(&mut self, chunk: ChunkId) -> Result<Segment, StorageError> {
+        if let Some(segment) = self.segments.get(&chunk) {
+            return Ok(segment.clone());
+        }
+        let segment = Segment::new(self.chunk(chunk)?)?;
+        self.segments.insert(chunk, segment.clone());
+        Ok(segment)
+    }
+
+    fn chunk(&mut self, chunk: ChunkId) -> Result<Bytes, StorageError> {
+        let bytes = self.block.chunks.chunk(self.block.day, self.block.id, chunk, self.scan)?;
+        self.bytes_read += bytes.len() as u64;
+        Ok(bytes)
+    }
+
+    /// The layout of a table.
+    pub fn layout(&mut self, table: &TableMeta) -> Result<Rc<Layout>, StorageError> {
+        if let Some(layout) = self.layouts.get(&table.layout.stream) {
+            return Ok(layout.clone());
+        }
+        let segment = self.segment(table.layout.chunk_of(0))?;
+        let layout = Rc::new(Layout::from_bytes(segment.page(0, 1)?.1)?);
+        self.layouts.insert(table.layout.stream, layout.clone());
+        Ok(layout)
+    }
+
+    /// Appends the numbers of `range` to `out`.
+    pub fn ints(&mut self, stream: &IntStream, range: Range<u32>, out: &mut Vec<u64>) -> Result<(), StorageError> {
+        let range = range.start..range.end.min(stream.count);
+        if range.is_empty() {
+            return Ok(());
+        }
+        if let IntEncoding::Const(value) = stream.encoding {
+            out.resize(out.len() + range.len(), value);
+            return Ok(());
+        }
+        let mut at = range.start;
+        while at < range.end {
+            let page = self.int_page(stream, at)?;
+            let end = page.values.end.min(range.end);
+            let local = (at - page.values.start) as usize..(end - page.values.start) as usize;
+            out.extend_from_slice(page.data.get(local).unwrap_or_default());
+            if end <= at {
+                return Err(StorageError::corrupt("stream of numbers", "a page is missing"));
+            }
+            at = end;
+        }
+        Ok(())
+    }
+
+    fn int_page(&mut self, stream: &IntStream, value: u32) -> Result<Page<Vec<u64>>, StorageError> {
+        let key = (stream.segments.stream, value - value % crate::engine::codec::PAGE_VALUES as u32);
+        if let Some(page) = self.ints.get(&key) {
+            return Ok(page.clone());
+        }
+        let chunk = stream.segments.chunk_of(value);
+        let segment = self.segment(chunk)?;
+        let (values, bytes) = segment.page(segment.page_of(value), stream.segments.end_of(chunk, stream.count))?;
+        let decoder = match self.decoders.entry(stream.segments.stream) {
+            hashbrown::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            hashbrown::hash_map::Entry::Vacant(entry) => entry.insert(stream.decoder()?),
+        };
+        let mut data = Vec::with_capacity(values.len());
+        decoder.decode(bytes, values.len(), &mut data)?;
+        let page = Page { values, data: Rc::new(data) };
+        self.ints.insert(key, page.clone());
+        Ok(page)
+    }
+
+    /// All numbers of a stream, without keeping the pages.
+    pub fn all_ints(&mut self, stream: &IntStream) -> Result<Vec<u64>, StorageError> {
+        let mut out = Vec::with_capacity(stream.count as usize);
+        if let IntEncoding::Const(value) = stream.encoding {
+            out.resize(stream.count as usize, value);
+            return Ok(out);
+        }
+        let mut decoder = stream.decoder()?;
+        for (chunk, range) in stream.segments.chunks(stream.count) {
+            let segment = self.segment(chunk)?;
+            for page in 0..segment.pages() {
+                let (values, bytes) = segment.page(page, range.end)?;
+                decoder.decode(bytes, values.len(), &mut out)?;
+            }
+        }
+        Ok(out)
+    }
+
+    /// The ids of `range`, one after the other.
+    pub fn fixed(&mut self, stream: &FixedStream, range: Range<u32>) -> Result<Vec<u8>, StorageError> {
+        let range = range.start..range.end.min(stream.count);
+        let width = usize::from(stream.width);
+        let mut out = Vec::with_capacity(range.len() * width);
+        let mut at = range.start;
+        while at < range.end {
+            let chunk = stream.segments.chunk_of(at);
+            let segment = self.segment(chunk)?;
+            let end = stream.segments.end_of(chunk, stream.count);
+            let (values, bytes) = segment.page(segment.page_of(at), end)?;
+            let ids = stream.decode(bytes, values.len())?;
+            let stop = values.end.min(range.end);
+            let local = (at.saturating_sub(values.start)) as usize * width..stop.saturating_sub(values.start) as usize * width;
+            out.extend_from_slice(ids.get(local).unwrap_or_default());
+            if stop <= at {
+                return Err(StorageError::corrupt("stream of ids", "a page is missing"));
+            }
+            at = stop;
+        }
+        Ok(out)
+    }
+
+    /// Calls `each` with the texts of `range` in order.
+    pub fn each_text(
+        &mut self,
+        stream: &TextStream,
+        range: Range<u32>,
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<(), StorageError> {
+        let range = range.start..range.end.min(stream.count);
+        if let TextEncoding::Const(value) = &stream.encoding {
+            range.for_each(|_| each(value));
+            return Ok(());
+        }
+        let mut at = range.start;
+        while at < range.end {
+            let page = self.text_page(stream, at)?;
+            let end = page.values.end.min(range.end);
+            for value in at..end {
+                each(page.data.get((value - page.values.start) as usize));
+            }
+            if end <= at {
+                return Err(StorageError::corrupt("stream of texts", "a page is missing"));
+            }
+            at = end;
+        }
+        Ok(())
+    }
+
+    fn text_page(&mut self, stream: &TextStream, value: u32) -> Result<Page<Texts>, StorageError> {
+        let chunk = stream.segments.chunk_of(value);
+        let segment = self.segment(chunk)?;
+        let end = stream.segments.end_of(chunk, stream.count);
+        let (values, bytes) = segment.page(segment.page_of(value), end)?;
+        let key = (stream.segments.stream, values.start);
+        if let Some(page) = self.texts.get(&key) {
+            return Ok(page.clone());
+        }
+        let data = Rc::new(stream.decode(bytes, values.len())?);
+        let page = Page { values, data };
+        self.texts.insert(key, page.clone());
+        Ok(page)
+    }
+
+    /// All texts of a stream, without keeping the pages.
+    pub fn all_texts(&mut self, stream: &TextStream) -> Result<Texts, StorageError> {
+        let mut out = Texts::default();
+        if let TextEncoding::Const(value) = &stream.encoding {
+            (0..stream.count).for_each(|_| out.push(value));
+            return Ok(out);
+        }
+        for (chunk, range) in stream.segments.chunks(stream.count) {
+            let segment = self.segment(chunk)?;
+            for page in 0..segment.pages() {
+                let (values, bytes) = segment.page(page, range.end)?;
+                out.append(&stream.decode(bytes, values.len())?);
+            }
+        }
+        Ok(out)
+    }
+
+    /// False only if `hash` is surely not among the column's texts.
+    pub fn filter_allows(&mut self, column: &ColumnMeta, hash: u64) -> Result<bool, StorageError> {
+        let Some(stream) = column.filter else { return Ok(true) };
+        let segment = self.segment(ChunkId { stream, segment: 0 })?;
+        super::membership::may_contain(segment.page(0, 1)?.1, hash)
+    }
+}
