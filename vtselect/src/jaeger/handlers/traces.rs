@@ -1,0 +1,118 @@
+//! Traces by id and by search.
+
+use super::super::JaegerApi;
+use super::super::adjust;
+use super::super::envelope::{ApiError, Envelope, MissingTrace, close_list, json_response};
+use super::super::ids::parse_trace_id;
+use super::super::params;
+use super::super::render::TraceWriter;
+use super::super::search::{self, Wanted};
+use super::request::Call;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use common::ids::TraceId;
+use common::query::{Answer, Plan};
+use common::span::Trace;
+use common::time::UnixNanos;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Answers with more spans are written on a thread that may block.
+const INLINE_SPANS: usize = 2_000;
+
+/// `GET /api/traces`: a search, or the traces of repeated `traceID` parameters.
+pub(crate) async fn search(State(api): State<Arc<JaegerApi>>, call: Call) -> Result<Response, ApiError> {
+    let tenant = call.tenant()?;
+    let request = search::parse(&call.params, tenant, UnixNanos::now(), api.max_traces)?;
+    let form = Form {
+        raw: request.raw,
+        pretty: call.pretty(),
+        max_clock_skew: api.max_clock_skew,
+    };
+    match request.what {
+        Wanted::Matching(plan) => respond(found(&api, *plan).await?, Vec::new(), form).await,
+        Wanted::Ids(ids) => {
+            let traces = found(&api, Plan::traces_by_id(tenant, ids.clone())).await?;
+            let known: HashSet<TraceId> = traces.iter().map(|trace| trace.trace_id).collect();
+            let missing = ids
+                .into_iter()
+                .filter(|id| !known.contains(id))
+                .map(MissingTrace)
+                .collect();
+            respond(traces, missing, form).await
+        }
+    }
+}
+
+/// `GET /api/traces/{traceID}`. `start` and `end` are hints in an unknown unit (Jaeger says microseconds, Grafana
+/// sends milliseconds); nothing needs them here.
+pub(crate) async fn trace(
+    State(api): State<Arc<JaegerApi>>,
+    Path(id): Path<String>,
+    call: Call,
+) -> Result<Response, ApiError> {
+    let id = parse_trace_id(&id).map_err(|e| ApiError::bad_request(format!("cannot parse traceID: {e}")))?;
+    params::integer(&call.params, "start")?;
+    params::integer(&call.params, "end")?;
+    let raw = params::boolean(&call.params, "raw")?;
+    let form = Form {
+        raw,
+        pretty: call.pretty(),
+        max_clock_skew: api.max_clock_skew,
+    };
+    let traces = found(&api, Plan::traces_by_id(call.tenant()?, vec![id])).await?;
+    if traces.is_empty() {
+        return Err(ApiError::trace_not_found());
+    }
+    respond(traces, Vec::new(), form).await
+}
+
+/// How traces shall be shown.
+#[derive(Debug, Clone, Copy)]
+struct Form {
+    raw: bool,
+    pretty: bool,
+    max_clock_skew: Duration,
+}
+
+/// The traces of a plan's answer; none of them is empty, which Grafana relies on.
+async fn found(api: &JaegerApi, plan: Plan) -> Result<Vec<Trace>, ApiError> {
+    match api.runner.run(plan).await? {
+        Answer::Traces { found, .. } => Ok(found
+            .into_iter()
+            .map(|found| found.trace)
+            .filter(|trace| !trace.spans.is_empty())
+            .collect()),
+        _ => Ok(Vec::new()),
+    }
+}
+
+async fn respond(traces: Vec<Trace>, missing: Vec<MissingTrace>, form: Form) -> Result<Response, ApiError> {
+    let spans: usize = traces.iter().map(|trace| trace.spans.len()).sum();
+    if spans <= INLINE_SPANS {
+        return Ok(json_response(write(traces, &missing, form)));
+    }
+    let written = tokio::task::spawn_blocking(move || write(traces, &missing, form)).await;
+    written
+        .map(json_response)
+        .map_err(|e| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))
+}
+
+fn write(mut traces: Vec<Trace>, missing: &[MissingTrace], form: Form) -> Vec<u8> {
+    if !form.raw {
+        for trace in &mut traces {
+            adjust::standard(&mut trace.spans, form.max_clock_skew);
+        }
+    }
+    let mut envelope = Envelope::with_capacity(4 << 10);
+    let mut writer = TraceWriter::new(!form.raw);
+    envelope.out.push(b'[');
+    for trace in &traces {
+        writer.write(&mut envelope.out, trace.trace_id, &trace.spans);
+        envelope.out.push(b',');
+    }
+    close_list(&mut envelope.out);
+    envelope.close(0, missing, form.pretty)
+}

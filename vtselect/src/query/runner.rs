@@ -1,0 +1,168 @@
+//! One query from the gate to its whole answer.
+
+use crate::SelectConfig;
+use common::contract::{QueryContext, QueryError, SpanSource, collect};
+use common::query::{Answer, Plan};
+use metrics::{counter, gauge};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Runs plans on a source within the configured limits. Shared by all front APIs.
+pub struct QueryRunner {
+    source: Arc<dyn SpanSource>,
+    gate: Arc<Semaphore>,
+    max_duration: Duration,
+    max_queue: Duration,
+    max_memory: usize,
+    slow: Duration,
+}
+
+impl QueryRunner {
+    pub fn new(config: &SelectConfig, source: Arc<dyn SpanSource>) -> Self {
+        let capacity = config.concurrent_requests();
+        gauge!("vt_concurrent_select_capacity").set(capacity as f64);
+        Self {
+            source,
+            gate: Arc::new(Semaphore::new(capacity)),
+            max_duration: config.max_query_duration(),
+            max_queue: config.search_max_queue_duration.into(),
+            max_memory: config.search_max_memory_per_query.as_usize(),
+            slow: config.search_log_slow_query_duration.into(),
+        }
+    }
+
+    /// The whole answer to `plan`. Dropping the future cancels the query.
+    pub async fn run(&self, plan: Plan) -> Result<Answer, QueryError> {
+        let started = Instant::now();
+        let _turn = self.turn().await?;
+        let context = QueryContext::new(self.max_duration, self.max_memory);
+        let _cancel = context.cancel_on_drop();
+        let shape = plan.shape.clone();
+        let whole = tokio::time::timeout(self.max_duration, collect(&*self.source, plan, context)).await;
+        let answer = whole.unwrap_or(Err(QueryError::DeadlineExceeded(self.max_duration)));
+        let took = started.elapsed();
+        if !self.slow.is_zero() && took > self.slow {
+            counter!("vt_slow_queries_total").increment(1);
+            tracing::warn!(?took, ?shape, failed = answer.is_err(), "slow query");
+        }
+        answer
+    }
+
+    /// Waits until a query may run.
+    async fn turn(&self) -> Result<Turn, QueryError> {
+        let permit = match self.gate.clone().try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => {
+                counter!("vt_concurrent_select_limit_reached_total").increment(1);
+                let wait = self.max_queue.min(self.max_duration);
+                match tokio::time::timeout(wait, self.gate.clone().acquire_owned()).await {
+                    Ok(Ok(permit)) => permit,
+                    _ => {
+                        counter!("vt_concurrent_select_limit_timeout_total").increment(1);
+                        return Err(QueryError::Overloaded(format!(
+                            "no turn within {wait:?}; see --search.maxConcurrentRequests and --search.maxQueueDuration"
+                        )));
+                    }
+                }
+            }
+        };
+        gauge!("vt_concurrent_select_current").increment(1.0);
+        Ok(Turn { _permit: permit })
+    }
+}
+
+/// A query's place among the running ones.
+struct Turn {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        gauge!("vt_concurrent_select_current").decrement(1.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_trait::async_trait;
+    use common::config::Period;
+    use common::contract::AnswerStream;
+    use common::ids::TenantId;
+    use common::query::CatalogueQuery;
+    use futures::StreamExt;
+    use tokio::sync::mpsc;
+
+    /// A source whose answers never come; it reports the context of each query.
+    struct Stuck(mpsc::Sender<QueryContext>);
+
+    #[async_trait]
+    impl SpanSource for Stuck {
+        async fn query(&self, _: Plan, context: QueryContext) -> Result<AnswerStream, QueryError> {
+            self.0
+                .send(context)
+                .await
+                .map_err(|e| QueryError::Storage(e.to_string()))?;
+            Ok(futures::stream::pending().boxed())
+        }
+    }
+
+    fn plan() -> Plan {
+        Plan::catalogue(TenantId::default(), CatalogueQuery::Services)
+    }
+
+    fn stuck(config: SelectConfig) -> (Arc<QueryRunner>, mpsc::Receiver<QueryContext>) {
+        let (send, receive) = mpsc::channel(4);
+        (Arc::new(QueryRunner::new(&config, Arc::new(Stuck(send)))), receive)
+    }
+
+    #[tokio::test]
+    async fn a_dropped_query_is_cancelled_and_gives_up_its_turn() {
+        let (runner, mut contexts) = stuck(SelectConfig {
+            search_max_concurrent_requests: 1,
+            ..SelectConfig::default()
+        });
+        for _ in 0..2 {
+            let running = tokio::spawn({
+                let runner = runner.clone();
+                async move { runner.run(plan()).await }
+            });
+            let context = contexts.recv().await.unwrap();
+            assert!(context.check().is_ok());
+            running.abort();
+            assert!(running.await.unwrap_err().is_cancelled());
+            assert!(matches!(context.check(), Err(QueryError::Cancelled)));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_query_ends_at_its_deadline() {
+        let (runner, mut contexts) = stuck(SelectConfig::default());
+        let error = runner.run(plan()).await.unwrap_err();
+        assert!(
+            matches!(error, QueryError::DeadlineExceeded(limit) if limit == Duration::from_secs(30)),
+            "{error}"
+        );
+        assert!(matches!(
+            contexts.recv().await.unwrap().check(),
+            Err(QueryError::Cancelled)
+        ));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_query_without_a_turn_is_refused() {
+        let (runner, mut contexts) = stuck(SelectConfig {
+            search_max_concurrent_requests: 1,
+            search_max_queue_duration: Period::from_secs(1),
+            ..SelectConfig::default()
+        });
+        let running = tokio::spawn({
+            let runner = runner.clone();
+            async move { runner.run(plan()).await }
+        });
+        contexts.recv().await.unwrap();
+        assert!(matches!(runner.run(plan()).await, Err(QueryError::Overloaded(_))));
+        running.abort();
+    }
+}
