@@ -89,14 +89,20 @@ impl Gather {
 
     /// What was collected; `None` where that is nothing.
     pub(super) fn finish(self) -> Option<Loaded> {
-        self.values.map(|values| Loaded { rows: LoadedRows::Sparse(self.rows), values })
+        self.values.map(|values| Loaded {
+            rows: LoadedRows::Sparse(self.rows),
+            values,
+        })
     }
 }
 
 /// The values one by one, of those types that [`Gather`] collects.
 fn owned(values: Values) -> Vec<AttrValue> {
     match values {
-        Values::Text(texts) => texts.iter().map(|t| String::from_utf8_lossy(t).into_owned().into()).collect(),
+        Values::Text(texts) => texts
+            .iter()
+            .map(|t| String::from_utf8_lossy(t).into_owned().into())
+            .collect(),
         Values::Int(ints) => ints.into_iter().map(AttrValue::Int).collect(),
         Values::Double(doubles) => doubles.into_iter().map(AttrValue::Double).collect(),
         Values::Bool(bools) => bools.into_iter().map(AttrValue::Bool).collect(),

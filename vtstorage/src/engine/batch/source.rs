@@ -29,7 +29,9 @@ impl<'a> BatchRows<'a> {
         if want.count() as usize == rows.len() {
             return (LoadedRows::Dense { start: 0 }, rows.iter().map(value).collect());
         }
-        let wanted = want.iter().filter_map(|row| rows.get(row as usize).map(|r| (row, value(r))));
+        let wanted = want
+            .iter()
+            .filter_map(|row| rows.get(row as usize).map(|r| (row, value(r))));
         let (numbers, values) = wanted.unzip();
         (LoadedRows::Sparse(numbers), values)
     }
@@ -37,25 +39,40 @@ impl<'a> BatchRows<'a> {
     fn span_field(&self, field: SpanField, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
         let uint = |value: fn(&SpanRow) -> u64| {
             let (rows, values) = self.field(want, value);
-            Loaded { rows, values: Values::UInt(values) }
+            Loaded {
+                rows,
+                values: Values::UInt(values),
+            }
         };
         let int = |value: fn(&SpanRow) -> i64| {
             let (rows, values) = self.field(want, value);
-            Loaded { rows, values: Values::Int(values) }
+            Loaded {
+                rows,
+                values: Values::Int(values),
+            }
         };
         Ok(Some(match field {
             SpanField::TraceId => {
                 let (rows, values) = self.field(want, |r| r.trace_id);
-                Loaded { rows, values: Values::TraceIds(values) }
+                Loaded {
+                    rows,
+                    values: Values::TraceIds(values),
+                }
             }
             SpanField::SpanId => {
                 let (rows, values) = self.field(want, |r| r.span_id);
-                Loaded { rows, values: Values::SpanIds(values) }
+                Loaded {
+                    rows,
+                    values: Values::SpanIds(values),
+                }
             }
             SpanField::ParentSpanId => return Ok(self.parents(want)),
             SpanField::Name => {
                 let (rows, places) = self.field(want, |r| r.name);
-                Loaded { rows, values: Values::Text(self.texts(&places)) }
+                Loaded {
+                    rows,
+                    values: Values::Text(self.texts(&places)),
+                }
             }
             SpanField::Start => uint(|r| r.start),
             SpanField::End => uint(|r| r.end),
@@ -82,10 +99,19 @@ impl<'a> BatchRows<'a> {
     }
 
     fn parents(&self, want: &RowSet) -> Option<Loaded> {
-        let parent = |row: u32| self.batch.rows.get(row as usize).map(|r| r.parent).filter(|id| !id.is_zero());
+        let parent = |row: u32| {
+            self.batch
+                .rows
+                .get(row as usize)
+                .map(|r| r.parent)
+                .filter(|id| !id.is_zero())
+        };
         let (rows, parents): (Vec<u32>, Vec<SpanId>) =
             want.iter().filter_map(|row| parent(row).map(|id| (row, id))).unzip();
-        (!rows.is_empty()).then_some(Loaded { rows: LoadedRows::Sparse(rows), values: Values::SpanIds(parents) })
+        (!rows.is_empty()).then_some(Loaded {
+            rows: LoadedRows::Sparse(rows),
+            values: Values::SpanIds(parents),
+        })
     }
 
     /// A number that rows have no cell for where it is 0.
@@ -94,18 +120,31 @@ impl<'a> BatchRows<'a> {
             let count = self.batch.rows.len();
             return Loaded {
                 rows: LoadedRows::Dense { start: 0 },
-                values: Values::Const { value: AttrValue::Int(0), count },
+                values: Values::Const {
+                    value: AttrValue::Int(0),
+                    count,
+                },
             };
         };
         let (rows, values) = want
             .iter()
-            .map(|row| (row, cell_of(self.batch.row_cells(row as usize), column).map_or(0, low32)))
+            .map(|row| {
+                (
+                    row,
+                    cell_of(self.batch.row_cells(row as usize), column).map_or(0, low32),
+                )
+            })
             .unzip();
-        Loaded { rows: LoadedRows::Sparse(rows), values: Values::Int(values) }
+        Loaded {
+            rows: LoadedRows::Sparse(rows),
+            values: Values::Int(values),
+        }
     }
 
     fn cell_text(&self, field: CellColumn, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
-        let Some(column) = self.batch.spans.column(field) else { return Ok(None) };
+        let Some(column) = self.batch.spans.column(field) else {
+            return Ok(None);
+        };
         let mut gather = Gather::default();
         for row in want.iter() {
             if let Some(cell) = cell_of(self.batch.row_cells(row as usize), column) {
@@ -123,9 +162,16 @@ impl<'a> BatchRows<'a> {
         value: impl Fn(&OriginView<'a>) -> Option<ValueView<'a>>,
     ) -> Result<Option<Loaded>, StorageError> {
         let batch = self.batch;
-        let origins = if level == AttrLevel::Scope { &batch.scopes } else { &batch.resources };
+        let origins = if level == AttrLevel::Scope {
+            &batch.scopes
+        } else {
+            &batch.resources
+        };
         let number = |row: u32| {
-            batch.rows.get(row as usize).map(|r| if level == AttrLevel::Scope { r.scope } else { r.resource })
+            batch
+                .rows
+                .get(row as usize)
+                .map(|r| if level == AttrLevel::Scope { r.scope } else { r.resource })
         };
         let views = origins
             .iter()
@@ -164,24 +210,37 @@ impl<'a> BatchRows<'a> {
         let mut gather = Gather::default();
         match field {
             EventField::Name => {
-                each(want, index, |row| batch.row_events(row), |row, e| {
-                    let name = batch.events.get(e).map(|e| e.name).unwrap_or_default();
-                    gather.text(row, batch.bytes(name))
-                })?;
+                each(
+                    want,
+                    index,
+                    |row| batch.row_events(row),
+                    |row, e| {
+                        let name = batch.events.get(e).map(|e| e.name).unwrap_or_default();
+                        gather.text(row, batch.bytes(name))
+                    },
+                )?;
             }
             EventField::Time => return self.event_times(index, want),
             EventField::DroppedAttributesCount => {
                 let column = batch.event_cells.column(CellColumn::DroppedAttributes);
-                each(want, index, |row| batch.row_events(row), |row, e| {
-                    gather.int(row, count_in(batch.event_cells(e), column));
-                    Ok(())
-                })?;
+                each(
+                    want,
+                    index,
+                    |row| batch.row_events(row),
+                    |row, e| {
+                        gather.int(row, count_in(batch.event_cells(e), column));
+                        Ok(())
+                    },
+                )?;
             }
             EventField::Attr(key) => {
                 let keyed = Keyed::new(batch, &batch.event_cells, key);
-                each(want, index, |row| batch.row_events(row), |row, e| {
-                    keyed.gather(row, batch.event_cells(e), &mut gather)
-                })?;
+                each(
+                    want,
+                    index,
+                    |row| batch.row_events(row),
+                    |row, e| keyed.gather(row, batch.event_cells(e), &mut gather),
+                )?;
             }
         }
         Ok(gather.finish())
@@ -189,15 +248,28 @@ impl<'a> BatchRows<'a> {
 
     fn event_times(&self, index: Option<u32>, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
         let (mut rows, mut times) = (Vec::new(), Vec::new());
-        each(want, index, |row| self.batch.row_events(row), |row, e| {
-            rows.push(row);
-            times.push(self.batch.events.get(e).map(|e| e.time).unwrap_or_default());
-            Ok(())
-        })?;
-        Ok((!rows.is_empty()).then_some(Loaded { rows: LoadedRows::Sparse(rows), values: Values::UInt(times) }))
+        each(
+            want,
+            index,
+            |row| self.batch.row_events(row),
+            |row, e| {
+                rows.push(row);
+                times.push(self.batch.events.get(e).map(|e| e.time).unwrap_or_default());
+                Ok(())
+            },
+        )?;
+        Ok((!rows.is_empty()).then_some(Loaded {
+            rows: LoadedRows::Sparse(rows),
+            values: Values::UInt(times),
+        }))
     }
 
-    fn link_column(&self, field: &LinkField, index: Option<u32>, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
+    fn link_column(
+        &self,
+        field: &LinkField,
+        index: Option<u32>,
+        want: &RowSet,
+    ) -> Result<Option<Loaded>, StorageError> {
         let batch = self.batch;
         let links = |row| batch.row_links(row);
         let mut gather = Gather::default();
@@ -213,7 +285,11 @@ impl<'a> BatchRows<'a> {
             }
             LinkField::Flags | LinkField::DroppedAttributesCount => {
                 let is_flags = *field == LinkField::Flags;
-                let cell = if is_flags { CellColumn::Flags } else { CellColumn::DroppedAttributes };
+                let cell = if is_flags {
+                    CellColumn::Flags
+                } else {
+                    CellColumn::DroppedAttributes
+                };
                 let column = batch.link_cells.column(cell);
                 each(want, index, links, |row, l| {
                     gather.int(row, count_in(batch.link_cells(l), column));
@@ -222,7 +298,9 @@ impl<'a> BatchRows<'a> {
             }
             LinkField::Attr(key) => {
                 let keyed = Keyed::new(batch, &batch.link_cells, key);
-                each(want, index, links, |row, l| keyed.gather(row, batch.link_cells(l), &mut gather))?;
+                each(want, index, links, |row, l| {
+                    keyed.gather(row, batch.link_cells(l), &mut gather)
+                })?;
             }
         }
         Ok(gather.finish())
@@ -230,26 +308,42 @@ impl<'a> BatchRows<'a> {
 
     fn link_trace_ids(&self, index: Option<u32>, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
         let (mut rows, mut ids) = (Vec::new(), Vec::new());
-        each(want, index, |row| self.batch.row_links(row), |row, l| {
-            if let Some(link) = self.batch.links.get(l).filter(|link| !link.trace_id.is_zero()) {
-                rows.push(row);
-                ids.push(link.trace_id);
-            }
-            Ok(())
-        })?;
-        Ok((!rows.is_empty()).then_some(Loaded { rows: LoadedRows::Sparse(rows), values: Values::TraceIds(ids) }))
+        each(
+            want,
+            index,
+            |row| self.batch.row_links(row),
+            |row, l| {
+                if let Some(link) = self.batch.links.get(l).filter(|link| !link.trace_id.is_zero()) {
+                    rows.push(row);
+                    ids.push(link.trace_id);
+                }
+                Ok(())
+            },
+        )?;
+        Ok((!rows.is_empty()).then_some(Loaded {
+            rows: LoadedRows::Sparse(rows),
+            values: Values::TraceIds(ids),
+        }))
     }
 
     fn link_span_ids(&self, index: Option<u32>, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
         let (mut rows, mut ids) = (Vec::new(), Vec::new());
-        each(want, index, |row| self.batch.row_links(row), |row, l| {
-            if let Some(link) = self.batch.links.get(l).filter(|link| !link.span_id.is_zero()) {
-                rows.push(row);
-                ids.push(link.span_id);
-            }
-            Ok(())
-        })?;
-        Ok((!rows.is_empty()).then_some(Loaded { rows: LoadedRows::Sparse(rows), values: Values::SpanIds(ids) }))
+        each(
+            want,
+            index,
+            |row| self.batch.row_links(row),
+            |row, l| {
+                if let Some(link) = self.batch.links.get(l).filter(|link| !link.span_id.is_zero()) {
+                    rows.push(row);
+                    ids.push(link.span_id);
+                }
+                Ok(())
+            },
+        )?;
+        Ok((!rows.is_empty()).then_some(Loaded {
+            rows: LoadedRows::Sparse(rows),
+            values: Values::SpanIds(ids),
+        }))
     }
 }
 
@@ -259,7 +353,11 @@ impl RowSource for BatchRows<'_> {
     }
 
     fn tenant_rows(&self, tenant: TenantId) -> Range<u32> {
-        if self.batch.tenant == tenant { 0..self.rows() } else { 0..0 }
+        if self.batch.tenant == tenant {
+            0..self.rows()
+        } else {
+            0..0
+        }
     }
 
     fn start_range(&self) -> (u64, u64) {
@@ -269,9 +367,16 @@ impl RowSource for BatchRows<'_> {
     fn load(&mut self, column: &Column, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
         match column {
             Column::Field(field) => self.span_field(*field, want),
-            Column::Attr { level: AttrLevel::Span, key } => self.span_attr(key, want),
+            Column::Attr {
+                level: AttrLevel::Span,
+                key,
+            } => self.span_attr(key, want),
             Column::Attr { level, key } => self.origin_column(*level, want, |origin| {
-                origin.attributes.iter().find(|attr| attr.key == &**key).map(|attr| attr.value)
+                origin
+                    .attributes
+                    .iter()
+                    .find(|attr| attr.key == &**key)
+                    .map(|attr| attr.value)
             }),
             Column::Event { field, index } => self.event_column(field, *index, want),
             Column::Link { field, index } => self.link_column(field, *index, want),
@@ -301,9 +406,18 @@ impl RowSource for BatchRows<'_> {
 impl BatchRows<'_> {
     fn may_have(&self, column: &Column) -> bool {
         let (table, key) = match column {
-            Column::Attr { level: AttrLevel::Span, key } => (&self.batch.spans, key),
-            Column::Event { field: EventField::Attr(key), .. } => (&self.batch.event_cells, key),
-            Column::Link { field: LinkField::Attr(key), .. } => (&self.batch.link_cells, key),
+            Column::Attr {
+                level: AttrLevel::Span,
+                key,
+            } => (&self.batch.spans, key),
+            Column::Event {
+                field: EventField::Attr(key),
+                ..
+            } => (&self.batch.event_cells, key),
+            Column::Link {
+                field: LinkField::Attr(key),
+                ..
+            } => (&self.batch.link_cells, key),
             _ => return true,
         };
         Keyed::new(self.batch, table, key).is_known()
@@ -313,7 +427,10 @@ impl BatchRows<'_> {
 impl CellTable {
     /// The number of the column of an intrinsic field.
     fn column(&self, field: CellColumn) -> Option<u16> {
-        self.columns.iter().position(|c| *c == field).and_then(|at| u16::try_from(at).ok())
+        self.columns
+            .iter()
+            .position(|c| *c == field)
+            .and_then(|at| u16::try_from(at).ok())
     }
 }
 
@@ -328,8 +445,17 @@ struct Keyed<'a, 'k> {
 impl<'a, 'k> Keyed<'a, 'k> {
     fn new(batch: &'a SpanBatch, table: &CellTable, key: &'k str) -> Self {
         let is_key = |c: &CellColumn| matches!(c, CellColumn::Attr(text) if batch.bytes(*text) == key.as_bytes());
-        let column = table.columns.iter().position(is_key).and_then(|at| u16::try_from(at).ok());
-        Self { batch, key, column, spill: table.column(CellColumn::Spill) }
+        let column = table
+            .columns
+            .iter()
+            .position(is_key)
+            .and_then(|at| u16::try_from(at).ok());
+        Self {
+            batch,
+            key,
+            column,
+            spill: table.column(CellColumn::Spill),
+        }
     }
 
     fn is_known(&self) -> bool {
@@ -339,7 +465,11 @@ impl<'a, 'k> Keyed<'a, 'k> {
     /// Collects the key's value for `row`; where it repeats, its first.
     fn gather(&self, row: u32, cells: &[Cell], gather: &mut Gather) -> Result<(), StorageError> {
         if let Some(cell) = self.column.and_then(|column| cell_of(cells, column)) {
-            let bytes = if cell.kind.is_text() { self.batch.bytes(cell.text()) } else { &[] };
+            let bytes = if cell.kind.is_text() {
+                self.batch.bytes(cell.text())
+            } else {
+                &[]
+            };
             return gather.cell(row, cell.kind, cell.bits(), bytes);
         }
         if let Some(cell) = self.spill.and_then(|column| cell_of(cells, column))
@@ -418,11 +548,7 @@ fn origin_view(level: AttrLevel, origin: &Origin) -> Result<OriginView<'_>, Wire
 }
 
 /// A text of each row's origin as codes: equal texts of several origins have one code.
-fn dictionary(
-    views: &[Option<ValueView<'_>>],
-    want: &RowSet,
-    number: impl Fn(u32) -> Option<u32>,
-) -> Option<Loaded> {
+fn dictionary(views: &[Option<ValueView<'_>>], want: &RowSet, number: impl Fn(u32) -> Option<u32>) -> Option<Loaded> {
     let mut dict = Texts::default();
     let mut known = hashbrown::HashMap::<&str, u32>::with_capacity(views.len());
     let mut codes: Vec<Option<u32>> = Vec::with_capacity(views.len());
@@ -438,5 +564,8 @@ fn dictionary(
     }
     let code = |row: u32| number(row).and_then(|n| codes.get(n as usize).copied().flatten());
     let (rows, codes): (Vec<u32>, Vec<u32>) = want.iter().filter_map(|row| code(row).map(|c| (row, c))).unzip();
-    (!rows.is_empty()).then_some(Loaded { rows: LoadedRows::Sparse(rows), values: Values::Dict { dict, codes } })
+    (!rows.is_empty()).then_some(Loaded {
+        rows: LoadedRows::Sparse(rows),
+        values: Values::Dict { dict, codes },
+    })
 }

@@ -1,0 +1,380 @@
+//! Random spans, filters and plans from domains small enough that filters hold for some of the spans.
+
+use crate::engine::batch::{DecodeLimits, SpanBatch};
+use common::ids::{Epoch, SpanId, TenantId, TraceId};
+use common::otlp::write::MessageWriter;
+use common::query::{AttrLevel, Column, EventField, Filter, LinkField, Predicate, SpanField, TextMatch};
+use common::span::{Event, Link, Resource, Scope, Span, SpanKind, StatusCode};
+use common::time::UnixNanos;
+use common::value::{AttrValue, Attribute};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use std::sync::Arc;
+
+pub(crate) const TENANT: TenantId = TenantId(7);
+
+/// A day's noon: spans start within a second of it.
+pub(crate) const NOON: u64 = 20_000 * 86_400_000_000_000 + 43_200_000_000_000;
+
+/// The OTLP request with these spans, each under a resource and scope of its own.
+pub(crate) fn otlp(spans: &[Span]) -> Vec<u8> {
+    let mut out = MessageWriter::default();
+    for span in spans {
+        let group = out.open(1);
+        let resource = out.open(1);
+        write_attributes(&mut out, 1, &span.resource.attributes);
+        out.varint(2, u64::from(span.resource.dropped_attributes_count));
+        out.close(resource);
+        let scope_group = out.open(2);
+        let scope = out.open(1);
+        out.bytes(1, span.scope.name.as_bytes());
+        out.bytes(2, span.scope.version.as_bytes());
+        write_attributes(&mut out, 3, &span.scope.attributes);
+        out.close(scope);
+        write_span(&mut out, span);
+        out.close(scope_group);
+        out.close(group);
+    }
+    out.finish()
+}
+
+fn write_span(out: &mut MessageWriter, span: &Span) {
+    let open = out.open(2);
+    out.bytes(1, &span.trace_id.0);
+    out.bytes(2, &span.span_id.0);
+    out.bytes(3, span.trace_state.as_bytes());
+    if let Some(parent) = span.parent_span_id {
+        out.bytes(4, &parent.0);
+    }
+    out.bytes(5, span.name.as_bytes());
+    out.varint(6, i64::from(span.kind.0).cast_unsigned());
+    out.fixed64(7, span.start.0);
+    out.fixed64(8, span.end.0);
+    write_attributes(out, 9, &span.attributes);
+    out.varint(10, u64::from(span.dropped_attributes_count));
+    for event in &span.events {
+        let open = out.open(11);
+        out.fixed64(1, event.time.0);
+        out.bytes(2, event.name.as_bytes());
+        write_attributes(out, 3, &event.attributes);
+        out.varint(4, u64::from(event.dropped_attributes_count));
+        out.close(open);
+    }
+    out.varint(12, u64::from(span.dropped_events_count));
+    for link in &span.links {
+        let open = out.open(13);
+        out.bytes(1, &link.trace_id.0);
+        out.bytes(2, &link.span_id.0);
+        out.bytes(3, link.trace_state.as_bytes());
+        write_attributes(out, 4, &link.attributes);
+        out.varint(5, u64::from(link.dropped_attributes_count));
+        out.fixed32(6, link.flags);
+        out.close(open);
+    }
+    out.varint(14, u64::from(span.dropped_links_count));
+    let status = out.open(15);
+    out.bytes(2, span.status_message.as_bytes());
+    out.varint(3, i64::from(span.status_code.0).cast_unsigned());
+    out.close(status);
+    out.fixed32(16, span.flags);
+    out.close(open);
+}
+
+fn write_attributes(out: &mut MessageWriter, field: u32, attributes: &[Attribute]) {
+    for attribute in attributes {
+        let open = out.open(field);
+        out.bytes(1, attribute.key.as_bytes());
+        let value = out.open(2);
+        write_value(out, &attribute.value);
+        out.close(value);
+        out.close(open);
+    }
+}
+
+fn write_value(out: &mut MessageWriter, value: &AttrValue) {
+    match value {
+        AttrValue::Empty => {}
+        AttrValue::Str(text) => out.bytes(1, text.as_bytes()),
+        AttrValue::Bool(bool) => out.varint(2, u64::from(*bool)),
+        AttrValue::Int(int) => out.varint(3, int.cast_unsigned()),
+        AttrValue::Double(double) => out.fixed64(4, double.to_bits()),
+        AttrValue::Array(values) => {
+            let list = out.open(5);
+            for value in values {
+                let open = out.open(1);
+                write_value(out, value);
+                out.close(open);
+            }
+            out.close(list);
+        }
+        AttrValue::Map(entries) => {
+            let list = out.open(6);
+            write_attributes(out, 1, entries);
+            out.close(list);
+        }
+        AttrValue::Bytes(bytes) => out.bytes(7, bytes),
+    }
+}
+
+/// The spans as a batch that came in one request.
+pub(crate) fn batch(spans: &[Span], max_columns: usize) -> SpanBatch {
+    SpanBatch::decode(TENANT, Epoch(0), otlp(spans).into(), DecodeLimits { max_columns }).unwrap()
+}
+
+const TEXTS: [&str; 9] = ["", "a", "ab", "aba", "shop", "500", "0.5", "true", "/api/orders/17"];
+const KEYS: [&str; 4] = ["k", "code", "service.name", "http.route"];
+
+fn text() -> impl Strategy<Value = Arc<str>> {
+    select(&TEXTS[..]).prop_map(Arc::from)
+}
+
+fn int() -> impl Strategy<Value = i64> {
+    select(vec![0, 1, -1, 500, (1 << 53) + 1, i64::MIN, i64::MAX])
+}
+
+fn double() -> impl Strategy<Value = f64> {
+    select(vec![0.0, -0.0, 0.5, 500.0, -1.0, f64::NAN, f64::INFINITY, 1e300])
+}
+
+fn value() -> impl Strategy<Value = AttrValue> {
+    prop_oneof![
+        8 => text().prop_map(AttrValue::Str),
+        4 => int().prop_map(AttrValue::Int),
+        2 => double().prop_map(AttrValue::Double),
+        1 => any::<bool>().prop_map(AttrValue::Bool),
+        1 => Just(AttrValue::Empty),
+        1 => Just(AttrValue::Bytes(Arc::from(&b"ab"[..]))),
+        1 => text().prop_map(|t| AttrValue::Array(vec![AttrValue::Str(t), AttrValue::Int(1)])),
+        1 => text().prop_map(|t| AttrValue::Map(vec![Attribute { key: "k".into(), value: AttrValue::Str(t) }])),
+    ]
+}
+
+/// Attributes most of which have the type that others with their key have.
+fn attributes() -> impl Strategy<Value = Vec<Attribute>> {
+    let typed = prop_oneof![
+        text().prop_map(|t| Attribute {
+            key: "k".into(),
+            value: AttrValue::Str(t)
+        }),
+        int().prop_map(|i| Attribute {
+            key: "code".into(),
+            value: AttrValue::Int(i)
+        }),
+        text().prop_map(|t| Attribute {
+            key: "service.name".into(),
+            value: AttrValue::Str(t)
+        }),
+    ];
+    let any = (select(&KEYS[..]), value()).prop_map(|(key, value)| Attribute { key: key.into(), value });
+    vec(prop_oneof![4 => typed, 1 => any], 0..4)
+}
+
+fn small_id() -> impl Strategy<Value = u8> {
+    0..6u8
+}
+
+fn trace_id(n: u8) -> TraceId {
+    TraceId([n; 16])
+}
+
+fn span_id(n: u8) -> SpanId {
+    SpanId([n; 8])
+}
+
+fn count() -> impl Strategy<Value = u32> {
+    select(vec![0, 0, 0, 1, u32::MAX])
+}
+
+fn nanos() -> impl Strategy<Value = u64> {
+    prop_oneof![0..20u64, (0..1_000u64).prop_map(|ms| ms * 1_000_000)]
+}
+
+prop_compose! {
+    fn event()(
+        name in text(), time in nanos(), attributes in attributes(), dropped in count(),
+    ) -> Event {
+        Event { time: UnixNanos(NOON + time), name, attributes, dropped_attributes_count: dropped }
+    }
+}
+
+prop_compose! {
+    fn link()(
+        trace in small_id(), span in small_id(), trace_state in text(), attributes in attributes(),
+        dropped in count(), flags in count(),
+    ) -> Link {
+        Link {
+            trace_id: trace_id(trace), span_id: span_id(span), trace_state, attributes,
+            dropped_attributes_count: dropped, flags,
+        }
+    }
+}
+
+prop_compose! {
+    fn origins()(
+        resource in attributes(), scope in attributes(), name in text(), version in text(),
+    ) -> (Arc<Resource>, Arc<Scope>) {
+        let resource = Resource { attributes: resource, ..Resource::default() };
+        let scope = Scope { name, version, attributes: scope, ..Scope::default() };
+        (Arc::new(resource), Arc::new(scope))
+    }
+}
+
+prop_compose! {
+    fn span()(
+        ids in (1..6u8, 1..40u8, 0..40u8),
+        texts in (text(), text(), text()),
+        numbers in (0..7i32, 0..4i32, nanos(), -5..1_000i64, count()),
+        lists in (attributes(), vec(event(), 0..3), vec(link(), 0..3)),
+        dropped in (count(), count(), count()),
+        origins in origins(),
+    ) -> Span {
+        let start = NOON + numbers.2;
+        Span {
+            trace_id: trace_id(ids.0),
+            span_id: span_id(ids.1),
+            parent_span_id: (ids.2 != 0).then(|| span_id(ids.2)),
+            name: texts.0,
+            trace_state: texts.1,
+            status_message: texts.2,
+            kind: SpanKind(numbers.0),
+            status_code: StatusCode(numbers.1),
+            start: UnixNanos(start),
+            end: UnixNanos(start.saturating_add_signed(numbers.3)),
+            flags: numbers.4,
+            attributes: lists.0,
+            events: lists.1,
+            links: lists.2,
+            dropped_attributes_count: dropped.0,
+            dropped_events_count: dropped.1,
+            dropped_links_count: dropped.2,
+            resource: origins.0,
+            scope: origins.1,
+        }
+    }
+}
+
+/// Spans of a few traces, some under the same resource.
+pub(crate) fn spans(most: usize) -> impl Strategy<Value = Vec<Span>> {
+    (vec(span(), 1..most), vec(origins(), 1..4)).prop_map(|(mut spans, origins)| {
+        for (i, span) in spans.iter_mut().enumerate() {
+            if i % 4 != 0 {
+                (span.resource, span.scope) = origins[i % origins.len()].clone();
+            }
+        }
+        spans
+    })
+}
+
+fn key() -> impl Strategy<Value = Arc<str>> {
+    select(vec!["k", "code", "service.name", "http.route", "missing"]).prop_map(Arc::from)
+}
+
+fn span_field() -> impl Strategy<Value = SpanField> {
+    use SpanField::*;
+    select(vec![
+        TraceId,
+        SpanId,
+        ParentSpanId,
+        TraceState,
+        Flags,
+        Name,
+        Kind,
+        Start,
+        End,
+        Duration,
+        DroppedAttributesCount,
+        DroppedEventsCount,
+        DroppedLinksCount,
+        StatusCode,
+        StatusMessage,
+        ScopeName,
+        ScopeVersion,
+    ])
+}
+
+fn column() -> impl Strategy<Value = Column> {
+    let level = select(vec![
+        AttrLevel::Resource,
+        AttrLevel::Scope,
+        AttrLevel::Span,
+        AttrLevel::Span,
+    ]);
+    let index = select(vec![None, None, Some(0), Some(1), Some(u32::MAX)]);
+    let event = prop_oneof![
+        Just(EventField::Name),
+        Just(EventField::Time),
+        Just(EventField::DroppedAttributesCount),
+        key().prop_map(EventField::Attr),
+    ];
+    let link = prop_oneof![
+        Just(LinkField::TraceId),
+        Just(LinkField::SpanId),
+        Just(LinkField::TraceState),
+        Just(LinkField::Flags),
+        Just(LinkField::DroppedAttributesCount),
+        key().prop_map(LinkField::Attr),
+    ];
+    prop_oneof![
+        4 => span_field().prop_map(Column::Field),
+        6 => (level, key()).prop_map(|(level, key)| Column::Attr { level, key }),
+        2 => (event, index.clone()).prop_map(|(field, index)| Column::Event { field, index }),
+        2 => (link, index).prop_map(|(field, index)| Column::Link { field, index }),
+    ]
+}
+
+fn wanted_text() -> impl Strategy<Value = Arc<str>> {
+    prop_oneof![
+        6 => text(),
+        1 => value().prop_map(|v| v.to_text().into()),
+        1 => (1..6u8).prop_map(|n| trace_id(n).to_string().into()),
+        1 => (1..40u8).prop_map(|n| span_id(n).to_string().into()),
+        1 => select(vec!["0", "1", "2", "3", "4294967295", "00", "+1", "b", "0000"]).prop_map(Arc::from),
+    ]
+}
+
+fn text_match() -> impl Strategy<Value = TextMatch> {
+    prop_oneof![
+        4 => wanted_text().prop_map(TextMatch::Equals),
+        1 => vec(wanted_text(), 0..4).prop_map(TextMatch::In),
+        1 => wanted_text().prop_map(TextMatch::Prefix),
+        1 => wanted_text().prop_map(TextMatch::Contains),
+        1 => select(vec!["", "^a", "a$", "^(ab|500)$", "[0-9]+", "(?i)SHOP", "^$", r"orders/\d+"])
+            .prop_map(|pattern| TextMatch::Regex(pattern.into())),
+    ]
+}
+
+fn bound() -> impl Strategy<Value = i128> {
+    prop_oneof![
+        int().prop_map(i128::from),
+        nanos().prop_map(|n| i128::from(NOON + n)),
+        -5..1_000i128,
+        select(vec![i128::MIN, i128::MAX, i128::from(u64::MAX)]),
+    ]
+}
+
+fn predicate() -> impl Strategy<Value = Predicate> {
+    prop_oneof![
+        1 => Just(Predicate::Exists),
+        2 => value().prop_map(Predicate::Is),
+        6 => text_match().prop_map(Predicate::Text),
+        2 => (bound(), bound()).prop_map(|(min, max)| Predicate::Int { min, max }),
+        1 => (bound(), bound()).prop_map(|(min, max)| Predicate::Number { min: min as f64, max: max as f64 }),
+        1 => (double(), double()).prop_map(|(min, max)| Predicate::Number { min, max }),
+    ]
+}
+
+pub(crate) fn filter() -> impl Strategy<Value = Filter> {
+    let leaf = prop_oneof![
+        1 => Just(Filter::All),
+        1 => Just(Filter::None),
+        30 => (column(), predicate()).prop_map(|(column, predicate)| Filter::Test(column, predicate)),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Filter::And),
+            vec(inner.clone(), 0..4).prop_map(Filter::Or),
+            inner.prop_map(|filter| Filter::Not(Box::new(filter))),
+        ]
+    })
+}
