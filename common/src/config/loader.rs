@@ -5,7 +5,7 @@ use super::definitions::{Arity, Definition, Definitions, normalise};
 use super::environment::{self, DEFAULT_PREFIX};
 use super::{ConfigError, EffectiveFlag, EffectiveFlags, Source, file};
 use clap::error::{ContextKind, ContextValue};
-use clap::{ArgMatches, Args, Command};
+use clap::{Arg, ArgMatches, Args, Command};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -259,15 +259,21 @@ fn help(command: Command, definitions: &Definitions) -> String {
          variable, {DEFAULT_PREFIX} followed by the flag's name with dots as underscores, in any case; and in the TOML file \
          named by --config, under the flag's name. Flags override variables, variables the file, the file the defaults."
     );
-    let command = command.mut_args(|arg| {
-        let variable = arg
-            .get_long()
-            .and_then(|name| definitions.get(name))
-            .map(|d| environment::variable(DEFAULT_PREFIX, &d.name));
-        match (arg.get_long_help().or(arg.get_help()).cloned(), variable) {
-            (Some(text), Some(variable)) => arg.help(format!("{text} [env: {variable}]")),
-            _ => arg,
-        }
-    });
+    let command = command.mut_args(|arg| help_of_flag(arg, definitions));
     command.after_help(rule).render_help().to_string()
+}
+
+/// Adds the flag's variable to its help, and says VALUE where clap made a name out of the field's.
+fn help_of_flag(arg: Arg, definitions: &Definitions) -> Arg {
+    let field = arg.get_id().as_str().to_uppercase();
+    let is_named = arg
+        .get_value_names()
+        .is_none_or(|names| names.iter().any(|name| name.as_str() != field));
+    let arg = if is_named { arg } else { arg.value_name("VALUE") };
+    let definition = arg.get_long().and_then(|name| definitions.get(name));
+    let variable = definition.map(|definition| environment::variable(DEFAULT_PREFIX, &definition.name));
+    match (arg.get_long_help().or(arg.get_help()).cloned(), variable) {
+        (Some(text), Some(variable)) => arg.help(format!("{text} [env: {variable}]")),
+        _ => arg,
+    }
 }

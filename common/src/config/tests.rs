@@ -23,6 +23,7 @@ struct SampleConfig {
     /// Shared by all nodes.
     #[arg(long = "httpAuth.password")]
     password: Option<String>,
+    /// Traces per search.
     #[arg(long = "search.maxTraces", default_value_t = 1000)]
     max_traces: u32,
 }
@@ -254,6 +255,7 @@ fn help_lists_flags_with_defaults_and_variables() {
         let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
         for part in [
             "--retentionPeriod <PERIOD> How long spans are kept [env: VT_retentionPeriod] [default: 7d]",
+            "--search.maxTraces <VALUE> Traces per search [env: VT_search_maxTraces] [default: 1000]",
             "--insert.disable",
             "VT_insert_disable",
             "Each can also be set by an environment variable, VT_",

@@ -2,17 +2,14 @@
 
 use super::path::{PathPrefix, Routed};
 use axum::Router;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::Request;
 use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Instant;
 use tower::Service;
 
-/// A server's routes, with plain-text answers for what is no route, metrics per route, and paths brought to their
-/// normal form before they are looked up. Cheap to clone.
+/// A server's routes, with paths brought to their normal form before they are looked up. Cheap to clone.
 #[derive(Clone)]
 pub struct App {
     router: Router,
@@ -20,15 +17,23 @@ pub struct App {
 }
 
 impl App {
-    /// Serves `routes` under `prefix`. Fallbacks that `routes` has are replaced.
+    /// Serves `routes` under `prefix`, with plain-text answers for what is no route in place of their own fallbacks.
     pub fn new(routes: Router, prefix: PathPrefix) -> Self {
         let router = routes
             .fallback(not_found)
-            .method_not_allowed_fallback(method_not_allowed)
-            .layer(middleware::from_fn(count));
+            .method_not_allowed_fallback(method_not_allowed);
         Self {
             router,
             prefix: Arc::new(prefix),
+        }
+    }
+
+    /// Serves `routes` as they are, with their own fallbacks: for protocols such as gRPC that answer errors in their
+    /// own way.
+    pub fn bare(routes: Router) -> Self {
+        Self {
+            router: routes,
+            prefix: Arc::default(),
         }
     }
 
@@ -45,6 +50,8 @@ impl App {
 }
 
 async fn not_found(uri: Uri) -> Response {
+    metrics::counter!("vt_http_requests_total", "path" => "*").increment(1);
+    metrics::counter!("vt_http_request_errors_total", "path" => "*").increment(1);
     (StatusCode::NOT_FOUND, format!("unsupported path: {}\n", uri.path())).into_response()
 }
 
@@ -54,20 +61,4 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Response {
         format!("method {method} is not allowed for {}\n", uri.path()),
     )
         .into_response()
-}
-
-/// Counts and times requests by route. What is no route counts as `*`: paths of strangers must not become labels.
-async fn count(request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let path = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or_else(|| "*".to_owned(), |path| path.as_str().to_owned());
-    let response = next.run(request).await;
-    metrics::counter!("vt_http_requests_total", "path" => path.clone()).increment(1);
-    if response.status().is_client_error() || response.status().is_server_error() {
-        metrics::counter!("vt_http_request_errors_total", "path" => path.clone()).increment(1);
-    }
-    metrics::histogram!("vt_http_request_duration_seconds", "path" => path).record(started.elapsed().as_secs_f64());
-    response
 }

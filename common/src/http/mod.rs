@@ -7,6 +7,7 @@
 
 mod app;
 mod config;
+mod count;
 mod lifecycle;
 mod operational;
 mod path;
@@ -16,6 +17,7 @@ mod tests;
 
 pub use app::App;
 pub use config::HttpConfig;
+pub use count::count_requests;
 pub use lifecycle::{Lifecycle, Phase};
 pub use operational::{Operational, operational_router};
 pub use path::{PathPrefix, PathPrefixError};

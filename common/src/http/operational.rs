@@ -6,6 +6,7 @@ use crate::telemetry::Metrics;
 use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub fn operational_router(operational: Operational) -> Router {
         .route("/metrics", get(metrics))
         .route("/flags", get(flags))
         .route("/robots.txt", get("User-agent: *\nDisallow: /\n"))
+        .layer(from_fn(super::count_requests))
         .with_state(operational)
 }
 
