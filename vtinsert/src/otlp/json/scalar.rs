@@ -24,7 +24,7 @@ impl Scalar<'_> {
         match self.field.kind {
             Kind::Text => self.bytes(text.as_bytes()),
             Kind::HexId => {
-                let id = hex(text).ok_or_else(|| unlike("hexadecimal digits in pairs", text))?;
+                let id = hex(text).ok_or_else(|| unlike(self.expected(), text))?;
                 self.bytes(&id);
             }
             Kind::Base64 => {
@@ -33,11 +33,11 @@ impl Scalar<'_> {
                 } else {
                     &BASE64
                 };
-                let bytes = engine.decode(text).map_err(|_| unlike("base64", text))?;
+                let bytes = engine.decode(text).map_err(|_| unlike(self.expected(), text))?;
                 self.bytes(&bytes);
             }
             Kind::Double => {
-                let value = text.trim().parse().map_err(|_| unlike("a number", text))?;
+                let value = text.trim().parse().map_err(|_| unlike(self.expected(), text))?;
                 self.double(value);
             }
             Kind::Enum(names) => match names.iter().position(|name| *name == text) {
@@ -131,7 +131,7 @@ impl Scalar<'_> {
 pub(super) fn expected(kind: Kind) -> &'static str {
     match kind {
         Kind::Text => "a text",
-        Kind::HexId => "a text of hexadecimal digits",
+        Kind::HexId => "a text of pairs of hexadecimal digits",
         Kind::Base64 => "a text in base64",
         Kind::Bool => "true or false",
         Kind::Uint32 | Kind::Int64 | Kind::Fixed32 | Kind::Fixed64 => "an integer",
