@@ -251,7 +251,8 @@ impl LoadedRows {
 /// drop counts and flags, unset status code, unspecified kind) is given as the OTLP default for intrinsic fields that
 /// every span has (`Kind`, `StatusCode`, `Flags`, `Start`, `End`, `Duration`, `Name`, `TraceId`, `SpanId`,
 /// `Dropped…`, as ints: 0) and as no value for the others (`ParentSpanId`, `TraceState`, `StatusMessage`, `ScopeName`,
-/// `ScopeVersion`, attributes).
+/// `ScopeVersion`, attributes). Every event and link has a value of each of its fields, empty or 0 where that is the
+/// OTLP default, except attributes and the ids of a link where they are zeros.
 pub trait RowSource {
     fn rows(&self) -> u32;
 

@@ -1,6 +1,9 @@
 //! Random spans, filters and plans from domains small enough that filters hold for some of the spans.
 
 use crate::engine::batch::{DecodeLimits, SpanBatch};
+use crate::engine::block::{Block, BlockId, BlockOptions, ChunkId, ChunkSource, encode};
+use crate::engine::error::StorageError;
+use bytes::Bytes;
 use common::ids::{Epoch, SpanId, TenantId, TraceId};
 use common::otlp::write::MessageWriter;
 use common::query::{AttrLevel, Column, EventField, Filter, LinkField, Predicate, SpanField, TextMatch};
@@ -10,6 +13,7 @@ use common::value::{AttrValue, Attribute};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 pub(crate) const TENANT: TenantId = TenantId(7);
@@ -120,6 +124,37 @@ fn write_value(out: &mut MessageWriter, value: &AttrValue) {
 /// The spans as a batch that came in one request.
 pub(crate) fn batch(spans: &[Span], max_columns: usize) -> SpanBatch {
     SpanBatch::decode(TENANT, Epoch(0), otlp(spans).into(), DecodeLimits { max_columns }).unwrap()
+}
+
+struct Chunks(HashMap<ChunkId, Bytes>);
+
+impl ChunkSource for Chunks {
+    fn chunk(&self, _: u32, block: BlockId, chunk: ChunkId, _: bool) -> Result<Bytes, StorageError> {
+        let missing = || StorageError::MissingChunk {
+            block: block.0,
+            chunk: chunk.to_string(),
+        };
+        self.0.get(&chunk).cloned().ok_or_else(missing)
+    }
+}
+
+/// The batches as blocks in memory, numbered from `first`.
+pub(crate) fn blocks(batches: &[Arc<SpanBatch>], max_columns: usize, first: u64) -> Vec<Arc<Block>> {
+    let options = BlockOptions {
+        max_columns,
+        ..BlockOptions::default()
+    };
+    let encoded = encode(batches, &options).unwrap();
+    let block = |(number, block): (u64, crate::engine::block::EncodedBlock)| {
+        let chunks = block.chunks.into_iter().map(|(id, bytes)| (id, bytes.into())).collect();
+        Arc::new(Block {
+            id: BlockId(number),
+            day: block.day,
+            header: Arc::new(block.header),
+            chunks: Arc::new(Chunks(chunks)),
+        })
+    };
+    (first..).zip(encoded).map(block).collect()
 }
 
 const TEXTS: [&str; 9] = ["", "a", "ab", "aba", "shop", "500", "0.5", "true", "/api/orders/17"];

@@ -6,6 +6,8 @@ mod cell;
 mod decode;
 mod gather;
 mod intern;
+mod keyed;
+mod nested;
 mod source;
 mod spans;
 

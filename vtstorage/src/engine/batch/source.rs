@@ -2,12 +2,13 @@
 //! for, of the rows that are asked for.
 
 use super::gather::Gather;
-use super::{Cell, CellColumn, CellTable, Origin, SpanBatch, SpanRow, Text};
+use super::keyed::{Keyed, cell_of, low32};
+use super::{CellColumn, Origin, SpanBatch, SpanRow, Text};
 use crate::engine::error::StorageError;
 use crate::engine::rows::{Loaded, LoadedRows, RowSet, RowSource, Texts, Values};
 use common::ids::{SpanId, TenantId, TraceId};
-use common::otlp::view::{AttrView, GroupView, OriginView, ValueView};
-use common::otlp::wire::{Fields, WireError};
+use common::otlp::view::{GroupView, OriginView, ValueView};
+use common::otlp::wire::WireError;
 use common::query::{AttrLevel, Column, EventField, LinkField, SpanField};
 use common::value::AttrValue;
 use std::ops::Range;
@@ -15,7 +16,7 @@ use std::ops::Range;
 /// The rows of a batch as a source of columns.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchRows<'a> {
-    batch: &'a SpanBatch,
+    pub(super) batch: &'a SpanBatch,
 }
 
 impl<'a> BatchRows<'a> {
@@ -199,152 +200,6 @@ impl<'a> BatchRows<'a> {
         }
         Ok(gather.finish())
     }
-
-    fn event_column(
-        &self,
-        field: &EventField,
-        index: Option<u32>,
-        want: &RowSet,
-    ) -> Result<Option<Loaded>, StorageError> {
-        let batch = self.batch;
-        let mut gather = Gather::default();
-        match field {
-            EventField::Name => {
-                each(
-                    want,
-                    index,
-                    |row| batch.row_events(row),
-                    |row, e| {
-                        let name = batch.events.get(e).map(|e| e.name).unwrap_or_default();
-                        gather.text(row, batch.bytes(name))
-                    },
-                )?;
-            }
-            EventField::Time => return self.event_times(index, want),
-            EventField::DroppedAttributesCount => {
-                let column = batch.event_cells.column(CellColumn::DroppedAttributes);
-                each(
-                    want,
-                    index,
-                    |row| batch.row_events(row),
-                    |row, e| {
-                        gather.int(row, count_in(batch.event_cells(e), column));
-                        Ok(())
-                    },
-                )?;
-            }
-            EventField::Attr(key) => {
-                let keyed = Keyed::new(batch, &batch.event_cells, key);
-                each(
-                    want,
-                    index,
-                    |row| batch.row_events(row),
-                    |row, e| keyed.gather(row, batch.event_cells(e), &mut gather),
-                )?;
-            }
-        }
-        Ok(gather.finish())
-    }
-
-    fn event_times(&self, index: Option<u32>, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
-        let (mut rows, mut times) = (Vec::new(), Vec::new());
-        each(
-            want,
-            index,
-            |row| self.batch.row_events(row),
-            |row, e| {
-                rows.push(row);
-                times.push(self.batch.events.get(e).map(|e| e.time).unwrap_or_default());
-                Ok(())
-            },
-        )?;
-        Ok((!rows.is_empty()).then_some(Loaded {
-            rows: LoadedRows::Sparse(rows),
-            values: Values::UInt(times),
-        }))
-    }
-
-    fn link_column(
-        &self,
-        field: &LinkField,
-        index: Option<u32>,
-        want: &RowSet,
-    ) -> Result<Option<Loaded>, StorageError> {
-        let batch = self.batch;
-        let links = |row| batch.row_links(row);
-        let mut gather = Gather::default();
-        match field {
-            LinkField::TraceId => return self.link_trace_ids(index, want),
-            LinkField::SpanId => return self.link_span_ids(index, want),
-            LinkField::TraceState => {
-                let column = batch.link_cells.column(CellColumn::TraceState);
-                each(want, index, links, |row, l| {
-                    let cell = column.and_then(|column| cell_of(batch.link_cells(l), column));
-                    gather.text(row, cell.map_or(&[], |cell| batch.bytes(cell.text())))
-                })?;
-            }
-            LinkField::Flags | LinkField::DroppedAttributesCount => {
-                let is_flags = *field == LinkField::Flags;
-                let cell = if is_flags {
-                    CellColumn::Flags
-                } else {
-                    CellColumn::DroppedAttributes
-                };
-                let column = batch.link_cells.column(cell);
-                each(want, index, links, |row, l| {
-                    gather.int(row, count_in(batch.link_cells(l), column));
-                    Ok(())
-                })?;
-            }
-            LinkField::Attr(key) => {
-                let keyed = Keyed::new(batch, &batch.link_cells, key);
-                each(want, index, links, |row, l| {
-                    keyed.gather(row, batch.link_cells(l), &mut gather)
-                })?;
-            }
-        }
-        Ok(gather.finish())
-    }
-
-    fn link_trace_ids(&self, index: Option<u32>, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
-        let (mut rows, mut ids) = (Vec::new(), Vec::new());
-        each(
-            want,
-            index,
-            |row| self.batch.row_links(row),
-            |row, l| {
-                if let Some(link) = self.batch.links.get(l).filter(|link| !link.trace_id.is_zero()) {
-                    rows.push(row);
-                    ids.push(link.trace_id);
-                }
-                Ok(())
-            },
-        )?;
-        Ok((!rows.is_empty()).then_some(Loaded {
-            rows: LoadedRows::Sparse(rows),
-            values: Values::TraceIds(ids),
-        }))
-    }
-
-    fn link_span_ids(&self, index: Option<u32>, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
-        let (mut rows, mut ids) = (Vec::new(), Vec::new());
-        each(
-            want,
-            index,
-            |row| self.batch.row_links(row),
-            |row, l| {
-                if let Some(link) = self.batch.links.get(l).filter(|link| !link.span_id.is_zero()) {
-                    rows.push(row);
-                    ids.push(link.span_id);
-                }
-                Ok(())
-            },
-        )?;
-        Ok((!rows.is_empty()).then_some(Loaded {
-            rows: LoadedRows::Sparse(rows),
-            values: Values::SpanIds(ids),
-        }))
-    }
 }
 
 impl RowSource for BatchRows<'_> {
@@ -422,114 +277,6 @@ impl BatchRows<'_> {
         };
         Keyed::new(self.batch, table, key).is_known()
     }
-}
-
-impl CellTable {
-    /// The number of the column of an intrinsic field.
-    fn column(&self, field: CellColumn) -> Option<u16> {
-        self.columns
-            .iter()
-            .position(|c| *c == field)
-            .and_then(|at| u16::try_from(at).ok())
-    }
-}
-
-/// Finds the value of one key in the cells of a row, event or link.
-struct Keyed<'a, 'k> {
-    batch: &'a SpanBatch,
-    key: &'k str,
-    column: Option<u16>,
-    spill: Option<u16>,
-}
-
-impl<'a, 'k> Keyed<'a, 'k> {
-    fn new(batch: &'a SpanBatch, table: &CellTable, key: &'k str) -> Self {
-        let is_key = |c: &CellColumn| matches!(c, CellColumn::Attr(text) if batch.bytes(*text) == key.as_bytes());
-        let column = table
-            .columns
-            .iter()
-            .position(is_key)
-            .and_then(|at| u16::try_from(at).ok());
-        Self {
-            batch,
-            key,
-            column,
-            spill: table.column(CellColumn::Spill),
-        }
-    }
-
-    fn is_known(&self) -> bool {
-        self.column.is_some() || self.spill.is_some()
-    }
-
-    /// Collects the key's value for `row`; where it repeats, its first.
-    fn gather(&self, row: u32, cells: &[Cell], gather: &mut Gather) -> Result<(), StorageError> {
-        if let Some(cell) = self.column.and_then(|column| cell_of(cells, column)) {
-            let bytes = if cell.kind.is_text() {
-                self.batch.bytes(cell.text())
-            } else {
-                &[]
-            };
-            return gather.cell(row, cell.kind, cell.bits(), bytes);
-        }
-        if let Some(cell) = self.spill.and_then(|column| cell_of(cells, column))
-            && let Some(value) = find_in_list(self.batch.bytes(cell.text()), self.key)?
-        {
-            return gather.view(row, &value);
-        }
-        Ok(())
-    }
-}
-
-/// The first value of `key` in the bytes of a `KeyValueList`.
-fn find_in_list<'a>(list: &'a [u8], key: &str) -> Result<Option<ValueView<'a>>, WireError> {
-    let mut fields = Fields::new(list);
-    while let Some(field) = fields.next_field()? {
-        if field.number == 1 {
-            let attr = AttrView::read(field.bytes()?)?;
-            if attr.key == key {
-                return Ok(Some(attr.value));
-            }
-        }
-    }
-    Ok(None)
-}
-
-#[inline]
-fn cell_of(cells: &[Cell], column: u16) -> Option<&Cell> {
-    cells.iter().find(|cell| cell.column == column)
-}
-
-/// Counts and flags are 32 bits wide.
-fn low32(cell: &Cell) -> i64 {
-    (cell.bits() & 0xffff_ffff) as i64
-}
-
-fn count_in(cells: &[Cell], column: Option<u16>) -> i64 {
-    column.and_then(|column| cell_of(cells, column)).map_or(0, low32)
-}
-
-/// Calls `visit` with each wanted row and each of its items, or only the one at `index`.
-fn each(
-    want: &RowSet,
-    index: Option<u32>,
-    items: impl Fn(usize) -> Range<usize>,
-    mut visit: impl FnMut(u32, usize) -> Result<(), StorageError>,
-) -> Result<(), StorageError> {
-    for row in want.iter() {
-        let items = items(row as usize);
-        let chosen = match index {
-            None => items,
-            Some(index) => {
-                let at = items.start.saturating_add(index as usize);
-                if at < items.end { at..at + 1 } else { 0..0 }
-            }
-        };
-        for item in chosen {
-            visit(row, item)?;
-        }
-    }
-    Ok(())
 }
 
 fn text_view(text: &str) -> Option<ValueView<'_>> {

@@ -96,10 +96,10 @@ impl<'b> BlockRows<'b> {
             }
             SpanField::TraceState => return self.sparse(&Field::TraceState, want),
             SpanField::StatusMessage => return self.sparse(&Field::StatusMessage, want),
-            SpanField::Flags => self.counts(&Field::Flags, want)?,
-            SpanField::DroppedAttributesCount => self.counts(&Field::DroppedAttributes, want)?,
-            SpanField::DroppedEventsCount => self.counts(&Field::DroppedEvents, want)?,
-            SpanField::DroppedLinksCount => self.counts(&Field::DroppedLinks, want)?,
+            SpanField::Flags => self.counts(&self.header().columns.spans, &Field::Flags, want)?,
+            SpanField::DroppedAttributesCount => self.counts(&self.header().columns.spans, &Field::DroppedAttributes, want)?,
+            SpanField::DroppedEventsCount => self.counts(&self.header().columns.spans, &Field::DroppedEvents, want)?,
+            SpanField::DroppedLinksCount => self.counts(&self.header().columns.spans, &Field::DroppedLinks, want)?,
             SpanField::ScopeName => return self.of_scope(want, &|scope| non_empty(&scope.name)),
             SpanField::ScopeVersion => return self.of_scope(want, &|scope| non_empty(&scope.version)),
         }))
@@ -149,9 +149,14 @@ impl<'b> BlockRows<'b> {
 
     /// A sparse column of the span table by its field.
     fn sparse(&mut self, field: &Field, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
-        let table = &self.header().columns.spans;
-        let Some(number) = table.columns.iter().position(|c| c.field == *field) else { return Ok(None) };
-        self.column(table, number, want)
+        self.of_table(&self.header().columns.spans, field, want)
+    }
+
+    fn of_table(&mut self, table: &TableMeta, field: &Field, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
+        match table.columns.iter().position(|c| c.field == *field) {
+            Some(number) => self.column(table, number, want),
+            None => Ok(None),
+        }
     }
 
     /// The values of column `number` of `table` in the pages with wanted rows.
@@ -176,9 +181,9 @@ impl<'b> BlockRows<'b> {
     }
 
     /// A count that is 0 where it is not stored.
-    fn counts(&mut self, field: &Field, want: &RowSet) -> Result<Loaded, StorageError> {
-        let mut counts = vec![0i64; self.header().rows as usize];
-        if let Some(Loaded { rows, values }) = self.sparse(field, want)? {
+    fn counts(&mut self, table: &TableMeta, field: &Field, want: &RowSet) -> Result<Loaded, StorageError> {
+        let mut counts = vec![0i64; table.rows as usize];
+        if let Some(Loaded { rows, values }) = self.of_table(table, field, want)? {
             let values = match values {
                 Values::Int(values) => values,
                 Values::Const { value: AttrValue::Int(value), count } => vec![value; count],
@@ -242,7 +247,7 @@ impl<'b> BlockRows<'b> {
                 Some(Loaded { rows: LoadedRows::Dense { start: 0 }, values: out.finish(&mut self.pages)? })
             }
             EventField::Time => Some(self.event_times(&owners)?),
-            EventField::DroppedAttributesCount => self.of_nested(&columns.events, &Field::DroppedAttributes, &all)?,
+            EventField::DroppedAttributesCount => Some(self.counts(&columns.events, &Field::DroppedAttributes, &all)?),
             EventField::Attr(key) => self.attr(&columns.events, key, &all)?,
         };
         Ok(loaded.and_then(|loaded| values::for_owners(loaded, &owners, index, want)))
@@ -258,22 +263,15 @@ impl<'b> BlockRows<'b> {
         Ok(Loaded { rows: LoadedRows::Dense { start: 0 }, values: Values::UInt(times) })
     }
 
-    fn of_nested(&mut self, table: &TableMeta, field: &Field, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
-        match table.columns.iter().position(|c| c.field == *field) {
-            Some(number) => self.column(table, number, want),
-            None => Ok(None),
-        }
-    }
-
     fn link(&mut self, field: &LinkField, index: Option<u32>, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
         let columns = &self.header().columns;
         let all = RowSet::of_range(columns.links.rows, 0..columns.links.rows);
         let owners = nested::owners(&mut self.pages, &columns.spans, &Field::LinksEnd)?;
         let loaded = match field {
             LinkField::TraceId | LinkField::SpanId => self.link_ids(*field == LinkField::TraceId, &owners)?,
-            LinkField::TraceState => self.of_nested(&columns.links, &Field::TraceState, &all)?,
-            LinkField::Flags => self.of_nested(&columns.links, &Field::Flags, &all)?,
-            LinkField::DroppedAttributesCount => self.of_nested(&columns.links, &Field::DroppedAttributes, &all)?,
+            LinkField::TraceState => Some(self.link_trace_states()?),
+            LinkField::Flags => Some(self.counts(&columns.links, &Field::Flags, &all)?),
+            LinkField::DroppedAttributesCount => Some(self.counts(&columns.links, &Field::DroppedAttributes, &all)?),
             LinkField::Attr(key) => self.attr(&columns.links, key, &all)?,
         };
         Ok(loaded.and_then(|loaded| values::for_owners(loaded, &owners, index, want)))
@@ -288,12 +286,30 @@ impl<'b> BlockRows<'b> {
             return Ok(None);
         }
         let batch = self.read_rows(&ranges)?;
-        let values = if of_trace {
-            Values::TraceIds(batch.links.iter().map(|l| l.trace_id).collect())
+        // Ids that are zeros are no value.
+        let number = 0..batch.links.len() as u32;
+        Ok(Some(if of_trace {
+            let ids = number.zip(batch.links.iter().map(|l| l.trace_id)).filter(|(_, id)| !id.is_zero());
+            let (links, ids) = ids.unzip();
+            Loaded { rows: LoadedRows::Sparse(links), values: Values::TraceIds(ids) }
         } else {
-            Values::SpanIds(batch.links.iter().map(|l| l.span_id).collect())
-        };
-        Ok(Some(Loaded { rows: LoadedRows::Dense { start: 0 }, values }))
+            let ids = number.zip(batch.links.iter().map(|l| l.span_id)).filter(|(_, id)| !id.is_zero());
+            let (links, ids) = ids.unzip();
+            Loaded { rows: LoadedRows::Sparse(links), values: Values::SpanIds(ids) }
+        }))
+    }
+
+    /// The trace state of each link, empty or not.
+    fn link_trace_states(&mut self) -> Result<Loaded, StorageError> {
+        let table = &self.header().columns.links;
+        let mut states = vec![AttrValue::from(""); table.rows as usize];
+        let all = RowSet::of_range(table.rows, 0..table.rows);
+        if let Some(Loaded { rows, values }) = self.of_table(table, &Field::TraceState, &all)? {
+            for (i, value) in values::into_list(values).into_iter().enumerate() {
+                states.iter_mut().skip(rows.row(i) as usize).take(1).for_each(|state| *state = value.clone());
+            }
+        }
+        Ok(Loaded { rows: LoadedRows::Dense { start: 0 }, values: Values::Mixed(states) })
     }
 }
 

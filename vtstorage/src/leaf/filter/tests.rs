@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::engine::batch::{BatchRows, SpanReader};
-use crate::leaf::testing::{NOON, TENANT, batch, filter, spans};
+use crate::leaf::testing::{NOON, TENANT, batch, blocks, filter, spans};
 use common::otlp::decode;
 use common::query::eval;
 use common::span::Span;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 /// The rows that `filter` and `bounds` hold for, by definition.
 fn expected(filter: &Filter, bounds: &[Bound], spans: &[Span]) -> Vec<u32> {
@@ -46,8 +47,6 @@ fn bounds() -> impl Strategy<Value = Vec<Bound>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
     #[test]
     fn a_head_batch_gives_the_rows_that_the_filter_means(
         spans in spans(90),
@@ -62,6 +61,27 @@ proptest! {
             prop_assert_eq!(found.iter().collect::<Vec<_>>(), expected(filter, &bounds, &spans), "{:?}", filter);
             let other = compiled.select(&mut BatchRows::new(&batch), TenantId(8), &bounds).unwrap();
             prop_assert!(other.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_block_gives_the_rows_that_the_filter_means(
+        spans in spans(90),
+        filters in proptest::collection::vec(filter(), 1..8),
+        bounds in bounds(),
+        max_columns in prop_oneof![Just(1_024usize), 0..3usize],
+    ) {
+        for block in blocks(&[Arc::new(batch(&spans, 1_024))], max_columns, 1) {
+            let stored = block.to_batches().unwrap().remove(0);
+            let mut reader = SpanReader::new(&stored);
+            let stored: Vec<Span> = (0..stored.rows.len()).map(|row| reader.span(row).unwrap()).collect();
+            for filter in &filters {
+                let compiled = RowFilter::compile(filter).unwrap();
+                let found = compiled.select(&mut block.rows(false), TENANT, &bounds).unwrap();
+                prop_assert_eq!(found.iter().collect::<Vec<_>>(), expected(filter, &bounds, &stored), "{:?}", filter);
+                let other = compiled.select(&mut block.rows(true), TenantId(8), &bounds).unwrap();
+                prop_assert!(other.is_empty());
+            }
         }
     }
 
