@@ -9,7 +9,7 @@ step() { printf '\n== %s\n' "$*"; "$@"; }
 step cargo fmt --all --check
 step cargo clippy --workspace --all-targets --locked -- -D warnings
 step cargo test --locked -p tests --test tidy
-step cargo test --workspace --locked
+step cargo test --workspace --locked --no-fail-fast
 export VT_BIN_DIR=$CARGO_TARGET_DIR/debug
 shopt -s nullglob
 for script in tests/e2e/*.sh; do
