@@ -5,8 +5,7 @@ use super::header::{ColumnData, ColumnMeta, Field};
 use super::membership;
 use crate::engine::batch::CellKind;
 use crate::engine::codec::ints::IntUse;
-use crate::engine::codec::texts::TextEncoder;
-use crate::engine::codec::{FixedStream, IntKind, IntStream, SegmentWriter, Segments};
+use crate::engine::codec::{FixedStream, IntKind, IntStream, Packer, SegmentWriter, Segments, TextStream};
 use crate::engine::error::StorageError;
 use hashbrown::HashTable;
 
@@ -14,12 +13,12 @@ use hashbrown::HashTable;
 pub(super) struct Streams {
     next: u16,
     pub(super) chunks: Vec<(ChunkId, Vec<u8>)>,
-    pub(super) texts: TextEncoder,
+    packer: Packer,
 }
 
 impl Streams {
     pub(super) fn new() -> Result<Self, StorageError> {
-        Ok(Self { next: 0, chunks: Vec::new(), texts: TextEncoder::new()? })
+        Ok(Self { next: 0, chunks: Vec::new(), packer: Packer::new()? })
     }
 
     pub(super) fn next(&mut self) -> u16 {
@@ -29,7 +28,12 @@ impl Streams {
 
     pub(super) fn ints(&mut self, kind: IntKind, usage: IntUse, values: &[u64]) -> Result<IntStream, StorageError> {
         let stream = self.next();
-        IntStream::encode(kind, usage, values, stream, &mut self.chunks)
+        IntStream::encode(kind, usage, values, stream, &mut self.packer, &mut self.chunks)
+    }
+
+    pub(super) fn texts<T: AsRef<[u8]>>(&mut self, values: &[T]) -> Result<TextStream, StorageError> {
+        let stream = self.next();
+        TextStream::encode(values, stream, &mut self.packer, &mut self.chunks)
     }
 
     pub(super) fn fixed(&mut self, width: u8, values: &[u8]) -> FixedStream {
@@ -136,13 +140,11 @@ impl<'a> ColumnBuilder<'a> {
                 dictionary = encode_texts(values, wants_filter, &mut meta, streams)?;
             }
             Gathered::Owned(values) => {
-                let stream = streams.next();
-                meta.data = ColumnData::Texts(streams.texts.encode(&values, stream, &mut streams.chunks)?);
+                meta.data = ColumnData::Texts(streams.texts(&values)?);
             }
             Gathered::Mixed(values) => {
                 let values: Vec<Vec<u8>> = values.iter().map(mixed_bytes).collect();
-                let stream = streams.next();
-                meta.data = ColumnData::Texts(streams.texts.encode(&values, stream, &mut streams.chunks)?);
+                meta.data = ColumnData::Texts(streams.texts(&values)?);
             }
         }
         Ok(EncodedColumn { meta, dictionary })
@@ -220,15 +222,13 @@ fn encode_texts<'a>(
     let hashes: Vec<u64> = values.iter().map(|v| membership::hash(v)).collect();
     let (dictionary, filtered) = match dictionary(&values, &hashes) {
         Some((dictionary, distinct)) => {
-            let (dict, codes) = (streams.next(), streams.next());
-            let dict = streams.texts.encode(&dictionary.texts, dict, &mut streams.chunks)?;
-            let codes = IntStream::encode(IntKind::Unsigned, IntUse::Codes, &dictionary.codes, codes, &mut streams.chunks)?;
+            let dict = streams.texts(&dictionary.texts)?;
+            let codes = streams.ints(IntKind::Unsigned, IntUse::Codes, &dictionary.codes)?;
             meta.data = ColumnData::Dict { dict, codes };
             (Some(dictionary), distinct)
         }
         None => {
-            let stream = streams.next();
-            meta.data = ColumnData::Texts(streams.texts.encode(&values, stream, &mut streams.chunks)?);
+            meta.data = ColumnData::Texts(streams.texts(&values)?);
             (None, hashes)
         }
     };

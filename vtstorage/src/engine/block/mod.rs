@@ -1,4 +1,4 @@
-//! Blocks: up to 64 Ki spans of one day and one epoch as columns, ordered by (tenant, trace hash, trace id, start), so
+//! Blocks: up to 96 Ki spans of one day and one epoch as columns, ordered by (tenant, trace hash, trace id, start), so
 //! that a trace is a run of rows and a slot a range of them. The format knows nothing of RocksDB: it makes and reads
 //! chunks of bytes.
 
@@ -84,7 +84,7 @@ pub struct BlockOptions {
 
 impl Default for BlockOptions {
     fn default() -> Self {
-        Self { max_rows: 65_536, max_columns: 1_024 }
+        Self { max_rows: 98_304, max_columns: 1_024 }
     }
 }
 

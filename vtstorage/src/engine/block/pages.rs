@@ -5,7 +5,7 @@ use super::layout::Layout;
 use super::{Block, ChunkId};
 use crate::engine::codec::ints::{IntDecoder, IntEncoding};
 use crate::engine::codec::texts::TextEncoding;
-use crate::engine::codec::{FixedStream, IntStream, Segment, TextStream};
+use crate::engine::codec::{FixedStream, IntStream, Segment, TextStream, Unpacker};
 use crate::engine::error::StorageError;
 use crate::engine::rows::Texts;
 use bytes::Bytes;
@@ -24,6 +24,7 @@ struct Page<T> {
 pub struct Pages<'b> {
     block: &'b Block,
     scan: bool,
+    unpacker: Unpacker,
     segments: HashMap<ChunkId, Segment>,
     decoders: HashMap<u16, IntDecoder>,
     /// By stream and number of the page's first value
@@ -38,6 +39,7 @@ impl<'b> Pages<'b> {
         Self {
             block,
             scan,
+            unpacker: Unpacker::default(),
             segments: HashMap::new(),
             decoders: HashMap::new(),
             ints: HashMap::new(),
@@ -115,7 +117,7 @@ impl<'b> Pages<'b> {
             hashbrown::hash_map::Entry::Vacant(entry) => entry.insert(stream.decoder()?),
         };
         let mut data = Vec::with_capacity(values.len());
-        decoder.decode(bytes, values.len(), &mut data)?;
+        decoder.decode(bytes, values.len(), &mut self.unpacker, &mut data)?;
         let page = Page { values, data: Rc::new(data) };
         self.ints.insert(key, page.clone());
         Ok(page)
@@ -133,7 +135,7 @@ impl<'b> Pages<'b> {
             let segment = self.segment(chunk)?;
             for page in 0..segment.pages() {
                 let (values, bytes) = segment.page(page, range.end)?;
-                decoder.decode(bytes, values.len(), &mut out)?;
+                decoder.decode(bytes, values.len(), &mut self.unpacker, &mut out)?;
             }
         }
         Ok(out)
@@ -198,7 +200,7 @@ impl<'b> Pages<'b> {
         if let Some(page) = self.texts.get(&key) {
             return Ok(page.clone());
         }
-        let data = Rc::new(stream.decode(bytes, values.len())?);
+        let data = Rc::new(stream.decode(bytes, values.len(), &mut self.unpacker)?);
         let page = Page { values, data };
         self.texts.insert(key, page.clone());
         Ok(page)
@@ -215,7 +217,7 @@ impl<'b> Pages<'b> {
             let segment = self.segment(chunk)?;
             for page in 0..segment.pages() {
                 let (values, bytes) = segment.page(page, range.end)?;
-                out.append(&stream.decode(bytes, values.len())?);
+                out.append(&stream.decode(bytes, values.len(), &mut self.unpacker)?);
             }
         }
         Ok(out)

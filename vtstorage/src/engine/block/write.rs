@@ -263,8 +263,8 @@ impl<'a> Writer<'a> {
             },
             events: self.events.encode(&mut streams)?,
             links: self.links.encode(&mut streams)?,
-            resources: origins(&self.resources.distinct, &mut streams)?,
-            scopes: origins(&self.scopes.distinct, &mut streams)?,
+            resources: streams.texts(&self.resources.distinct)?,
+            scopes: streams.texts(&self.scopes.distinct)?,
         };
         let header = BlockHeader {
             rows,
@@ -322,11 +322,6 @@ fn services(resources: &[&Origin]) -> Result<Vec<String>, StorageError> {
 fn has_plain_service(origin: &Origin) -> bool {
     let name = read_resource(origin).ok().and_then(|r| common::value::find(&r.attributes, SERVICE_NAME).cloned());
     name.is_none_or(|name| name.as_str().is_some_and(|name| !name.is_empty()))
-}
-
-fn origins(distinct: &[&Origin], streams: &mut Streams) -> Result<crate::engine::codec::TextStream, StorageError> {
-    let stream = streams.next();
-    streams.texts.encode(distinct, stream, &mut streams.chunks)
 }
 
 fn trace_columns(i: &Intrinsics, min_start: u64, streams: &mut Streams) -> Result<TraceColumns, StorageError> {

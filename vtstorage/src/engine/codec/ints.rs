@@ -1,6 +1,6 @@
 //! Streams of 64-bit numbers: constant, bit-packed, bytes under zstd, or `pco`, whichever suits the values.
 
-use super::{PAGE_VALUES, SegmentWriter, Segments};
+use super::{PAGE_VALUES, Packer, SegmentWriter, Segments, Unpacker};
 use crate::engine::block::ChunkId;
 use crate::engine::error::StorageError;
 use bitpacking::{BitPacker, BitPacker4x};
@@ -60,10 +60,11 @@ impl IntStream {
         usage: IntUse,
         values: &[u64],
         stream: u16,
+        packer: &mut Packer,
         chunks: &mut Vec<(ChunkId, Vec<u8>)>,
     ) -> Result<Self, StorageError> {
         let count = values.len() as u32;
-        let encoding = choose(kind, usage, values)?;
+        let encoding = choose(kind, usage, values, packer)?;
         let mut writer = SegmentWriter::new(stream, chunks);
         let encoding = match encoding {
             IntEncoding::Pco(_) => write_pco(kind, values, &mut writer)?,
@@ -72,7 +73,7 @@ impl IntStream {
                 if !matches!(encoding, IntEncoding::Const(_)) {
                     for values in values.chunks(PAGE_VALUES) {
                         page.clear();
-                        write_page(&encoding, values, &mut page)?;
+                        write_page(&encoding, values, packer, &mut page)?;
                         writer.page(values.len() as u32, &page);
                     }
                 }
@@ -112,11 +113,17 @@ pub enum IntDecoder {
 
 impl IntDecoder {
     /// Appends the `n` values of a page to `out`.
-    pub fn decode(&mut self, page: &[u8], n: usize, out: &mut Vec<u64>) -> Result<(), StorageError> {
+    pub fn decode(
+        &mut self,
+        page: &[u8],
+        n: usize,
+        unpacker: &mut Unpacker,
+        out: &mut Vec<u64>,
+    ) -> Result<(), StorageError> {
         match self {
             Self::Const(value) => out.resize(out.len() + n, *value),
             Self::Packed { min, width } => read_packed(page, n, *min, *width, out)?,
-            Self::Zstd { min, width } => read_zstd(page, n, *min, *width, out)?,
+            Self::Zstd { min, width } => read_zstd(page, n, *min, *width, unpacker, out)?,
             Self::Unsigned(chunk) => {
                 let start = out.len();
                 out.resize(start + n, 0);
@@ -145,7 +152,12 @@ fn read_pco<T: Number + Default>(
 }
 
 /// Looks at the range of all values and at three pages of them.
-fn choose(kind: IntKind, usage: IntUse, values: &[u64]) -> Result<IntEncoding, StorageError> {
+fn choose(
+    kind: IntKind,
+    usage: IntUse,
+    values: &[u64],
+    packer: &mut Packer,
+) -> Result<IntEncoding, StorageError> {
     let Some(first) = values.first() else { return Ok(IntEncoding::Const(0)) };
     if values.iter().all(|v| v == first) {
         return Ok(IntEncoding::Const(*first));
@@ -166,7 +178,7 @@ fn choose(kind: IntKind, usage: IntUse, values: &[u64]) -> Result<IntEncoding, S
         let encoding = IntEncoding::Zstd { min, width: if width <= 8 { 1 } else if width <= 16 { 2 } else { 4 } };
         let mut page = Vec::new();
         for values in &sample {
-            write_page(&encoding, values, &mut page)?;
+            write_page(&encoding, values, packer, &mut page)?;
         }
         offer(page.len() as f64, encoding);
     }
@@ -241,14 +253,18 @@ fn compress_pages<T: Number>(values: &[T], mut page: impl FnMut(usize, &[u8])) -
 }
 
 /// Appends a packed or zstd page.
-fn write_page(encoding: &IntEncoding, values: &[u64], out: &mut Vec<u8>) -> Result<(), StorageError> {
+fn write_page(
+    encoding: &IntEncoding,
+    values: &[u64],
+    packer: &mut Packer,
+    out: &mut Vec<u8>,
+) -> Result<(), StorageError> {
     match encoding {
         IntEncoding::Packed { min, width } => write_packed(values, *min, *width, out),
         IntEncoding::Zstd { min, width } => {
             let raw = values.iter().flat_map(|v| v.wrapping_sub(*min).to_le_bytes().into_iter().take(usize::from(*width)));
             let raw: Vec<u8> = raw.collect();
-            let page = zstd::bulk::compress(&raw, 1).map_err(|e| StorageError::corrupt("zstd", e.to_string()))?;
-            out.extend_from_slice(&page);
+            packer.pack(&raw, out)?;
         }
         IntEncoding::Const(_) | IntEncoding::Pco(_) => {}
     }
@@ -288,14 +304,22 @@ fn read_packed(page: &[u8], n: usize, min: u64, width: u8, out: &mut Vec<u64>) -
     Ok(())
 }
 
-fn read_zstd(page: &[u8], n: usize, min: u64, width: u8, out: &mut Vec<u64>) -> Result<(), StorageError> {
+fn read_zstd(
+    page: &[u8],
+    n: usize,
+    min: u64,
+    width: u8,
+    unpacker: &mut Unpacker,
+    out: &mut Vec<u64>,
+) -> Result<(), StorageError> {
     let size = n * usize::from(width);
-    let raw = zstd::bulk::decompress(page, size).map_err(|e| StorageError::corrupt("page of codes", e.to_string()))?;
+    let raw = unpacker.unpack(page, size)?;
     if raw.len() != size {
         return Err(StorageError::corrupt("page of codes", "wrong length"));
     }
     match width {
         1 => out.extend(raw.iter().map(|v| min.wrapping_add(u64::from(*v)))),
+        2 => out.extend(raw.as_chunks::<2>().0.iter().map(|v| min.wrapping_add(u64::from(u16::from_le_bytes(*v))))),
         _ => out.extend(raw.chunks(usize::from(width.max(1))).map(|v| min.wrapping_add(little_endian(v)))),
     }
     Ok(())
@@ -314,18 +338,19 @@ mod tests {
 
     fn round_trip(kind: IntKind, usage: IntUse, values: &[u64]) {
         let mut chunks = Vec::new();
-        let stream = IntStream::encode(kind, usage, values, 3, &mut chunks).unwrap();
+        let stream = IntStream::encode(kind, usage, values, 3, &mut Packer::new().unwrap(), &mut chunks).unwrap();
         assert_eq!(stream.count as usize, values.len());
         let mut decoder = stream.decoder().unwrap();
+        let mut unpacker = Unpacker::default();
         let mut back = Vec::new();
         if matches!(stream.encoding, IntEncoding::Const(_)) {
-            decoder.decode(&[], values.len(), &mut back).unwrap();
+            decoder.decode(&[], values.len(), &mut unpacker, &mut back).unwrap();
         }
         for ((_, range), (_, bytes)) in stream.segments.chunks(stream.count).zip(chunks) {
             let segment = Segment::new(bytes.into()).unwrap();
             for page in 0..segment.pages() {
                 let (range, bytes) = segment.page(page, range.end).unwrap();
-                decoder.decode(bytes, range.len(), &mut back).unwrap();
+                decoder.decode(bytes, range.len(), &mut unpacker, &mut back).unwrap();
             }
         }
         assert_eq!(back, values);
@@ -349,14 +374,14 @@ mod tests {
         #[test]
         fn damaged_pages_are_errors(page in prop::collection::vec(any::<u8>(), 0..200), n in 0usize..300, width in 0u8..40) {
             let mut out = Vec::new();
-            let _ = IntDecoder::Packed { min: 0, width }.decode(&page, n, &mut out);
-            let _ = IntDecoder::Zstd { min: 0, width: width % 5 }.decode(&page, n, &mut out);
+            let _ = IntDecoder::Packed { min: 0, width }.decode(&page, n, &mut Unpacker::default(), &mut out);
+            let _ = IntDecoder::Zstd { min: 0, width: width % 5 }.decode(&page, n, &mut Unpacker::default(), &mut out);
         }
     }
 
     #[test]
     fn the_encoding_follows_the_values() {
-        let encoding = |usage, values: &[u64]| choose(IntKind::Unsigned, usage, values).unwrap();
+        let encoding = |usage, values: &[u64]| choose(IntKind::Unsigned, usage, values, &mut Packer::new().unwrap()).unwrap();
         assert_eq!(encoding(IntUse::Codes, &[4; 9]), IntEncoding::Const(4));
         let noise: Vec<u64> = (0..5_000u64).map(|i| xxhash_rust::xxh3::xxh3_64(&i.to_le_bytes()) % 200).collect();
         assert!(matches!(encoding(IntUse::Codes, &noise), IntEncoding::Packed { width: 8, .. }));

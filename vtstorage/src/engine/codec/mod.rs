@@ -5,11 +5,13 @@ pub mod fixed;
 pub mod ints;
 pub mod segment;
 pub mod texts;
+pub mod zstd_pages;
 
 pub use fixed::FixedStream;
 pub use ints::{IntKind, IntStream};
 pub use segment::{Segment, SegmentWriter, Segments};
 pub use texts::TextStream;
+pub use zstd_pages::{Packer, Unpacker};
 
 /// Values in a page of numbers, codes or ids.
 pub const PAGE_VALUES: usize = 1_024;

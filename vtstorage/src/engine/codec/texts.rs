@@ -1,6 +1,6 @@
 //! Streams of byte strings: constant, or pages of lengths and text under zstd.
 
-use super::{PAGE_TEXT_BYTES, PAGE_VALUES, SegmentWriter, Segments};
+use super::{PAGE_TEXT_BYTES, PAGE_VALUES, Packer, SegmentWriter, Segments, Unpacker};
 use crate::engine::block::ChunkId;
 use crate::engine::error::StorageError;
 use crate::engine::rows::Texts;
@@ -28,69 +28,54 @@ const ZSTD: u8 = 1;
 /// No page is larger than this when decompressed: one text of the largest request.
 const MAX_PAGE: usize = 1 << 30;
 
-/// Encodes texts; holds the compressor and buffers from stream to stream.
-pub struct TextEncoder {
-    zstd: zstd::bulk::Compressor<'static>,
-    raw: Vec<u8>,
-    packed: Vec<u8>,
-}
-
-impl TextEncoder {
-    pub fn new() -> Result<Self, StorageError> {
-        let zstd = zstd::bulk::Compressor::new(1).map_err(|e| StorageError::corrupt("zstd", e.to_string()))?;
-        Ok(Self { zstd, raw: Vec::new(), packed: Vec::new() })
-    }
-
+impl TextStream {
     /// Writes `values` as pages; the same value throughout becomes a constant.
     pub fn encode<T: AsRef<[u8]>>(
-        &mut self,
         values: &[T],
         stream: u16,
+        packer: &mut Packer,
         chunks: &mut Vec<(ChunkId, Vec<u8>)>,
-    ) -> Result<TextStream, StorageError> {
+    ) -> Result<Self, StorageError> {
         let count = values.len() as u32;
         if let Some((first, rest)) = values.split_first()
             && first.as_ref().len() <= MAX_CONST
             && rest.iter().all(|v| v.as_ref() == first.as_ref())
         {
             let encoding = TextEncoding::Const(first.as_ref().to_vec());
-            return Ok(TextStream { encoding, count, segments: Segments::default() });
+            return Ok(Self { encoding, count, segments: Segments::default() });
         }
         let mut writer = SegmentWriter::new(stream, chunks);
+        let (mut raw, mut page) = (Vec::new(), Vec::new());
         let mut rest = values;
         while !rest.is_empty() {
-            let n = page_length(rest);
-            let (page, after) = rest.split_at(n);
-            self.page(page)?;
-            writer.page(n as u32, &self.packed);
-            rest = after;
+            let (now, later) = rest.split_at(page_length(rest));
+            write_page(now, packer, &mut raw, &mut page)?;
+            writer.page(now.len() as u32, &page);
+            rest = later;
         }
-        Ok(TextStream { encoding: TextEncoding::Paged, count, segments: writer.finish() })
+        Ok(Self { encoding: TextEncoding::Paged, count, segments: writer.finish() })
     }
+}
 
-    fn page<T: AsRef<[u8]>>(&mut self, values: &[T]) -> Result<(), StorageError> {
-        self.raw.clear();
-        for value in values {
-            write_length(value.as_ref().len(), &mut self.raw);
-        }
-        for value in values {
-            self.raw.extend_from_slice(value.as_ref());
-        }
-        self.packed.clear();
-        self.packed.resize(1 + zstd::zstd_safe::compress_bound(self.raw.len()), 0);
-        let room = self.packed.get_mut(1..).unwrap_or_default();
-        let compressed = self.zstd.compress_to_buffer(&self.raw, room);
-        let size = compressed.map_err(|e| StorageError::corrupt("zstd", e.to_string()))?;
-        if size < self.raw.len() {
-            self.packed.truncate(1 + size);
-            self.packed.iter_mut().take(1).for_each(|kind| *kind = ZSTD);
-        } else {
-            self.packed.clear();
-            self.packed.push(RAW);
-            self.packed.extend_from_slice(&self.raw);
-        }
-        Ok(())
+/// Lengths, then texts; compressed if that helps.
+fn write_page<T: AsRef<[u8]>>(
+    values: &[T],
+    packer: &mut Packer,
+    raw: &mut Vec<u8>,
+    page: &mut Vec<u8>,
+) -> Result<(), StorageError> {
+    raw.clear();
+    values.iter().for_each(|value| write_length(value.as_ref().len(), raw));
+    values.iter().for_each(|value| raw.extend_from_slice(value.as_ref()));
+    page.clear();
+    page.push(ZSTD);
+    packer.pack(raw, page)?;
+    if page.len() > raw.len() {
+        page.clear();
+        page.push(RAW);
+        page.extend_from_slice(raw);
     }
+    Ok(())
 }
 
 /// A constant longer than this is stored as a page, to keep headers small.
@@ -118,17 +103,12 @@ fn write_length(mut length: usize, out: &mut Vec<u8>) {
 
 impl TextStream {
     /// Decodes a page that should hold `n` texts.
-    pub fn decode(&self, page: &[u8], n: usize) -> Result<Texts, StorageError> {
+    pub fn decode(&self, page: &[u8], n: usize, unpacker: &mut Unpacker) -> Result<Texts, StorageError> {
         let corrupt = |why: String| StorageError::corrupt("page of texts", why);
         let (kind, body) = page.split_first().ok_or_else(|| corrupt("empty".into()))?;
         let mut raw = match *kind {
             RAW => body.to_vec(),
-            ZSTD => {
-                let size = zstd::zstd_safe::get_frame_content_size(body).ok().flatten();
-                let size = size.and_then(|s| usize::try_from(s).ok()).filter(|s| *s <= MAX_PAGE);
-                let size = size.ok_or_else(|| corrupt("no size".into()))?;
-                zstd::bulk::decompress(body, size).map_err(|e| corrupt(e.to_string()))?
-            }
+            ZSTD => unpacker.unpack(body, MAX_PAGE)?,
             other => return Err(corrupt(format!("unknown kind {other}"))),
         };
         let (ends, at) = read_ends(&raw, n).ok_or_else(|| corrupt("lengths".into()))?;
@@ -166,7 +146,7 @@ mod tests {
 
     fn round_trip(values: &[Vec<u8>]) {
         let mut chunks = Vec::new();
-        let stream = TextEncoder::new().unwrap().encode(values, 3, &mut chunks).unwrap();
+        let stream = TextStream::encode(values, 3, &mut Packer::new().unwrap(), &mut chunks).unwrap();
         assert_eq!(stream.count as usize, values.len());
         if let TextEncoding::Const(value) = &stream.encoding {
             assert!(values.iter().all(|v| v == value));
@@ -177,7 +157,7 @@ mod tests {
             let segment = Segment::new(bytes.into()).unwrap();
             for page in 0..segment.pages() {
                 let (range, bytes) = segment.page(page, range.end).unwrap();
-                let texts = stream.decode(bytes, range.len()).unwrap();
+                let texts = stream.decode(bytes, range.len(), &mut Unpacker::default()).unwrap();
                 back.extend(texts.iter().map(<[u8]>::to_vec));
             }
         }
@@ -193,7 +173,7 @@ mod tests {
         #[test]
         fn damaged_pages_are_errors(page in prop::collection::vec(any::<u8>(), 0..200), n in 0usize..50) {
             let stream = TextStream { encoding: TextEncoding::Paged, count: 0, segments: Segments::default() };
-            let _ = stream.decode(&page, n);
+            let _ = stream.decode(&page, n, &mut Unpacker::default());
         }
     }
 
