@@ -3,6 +3,7 @@ use clap::{Args, Command};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+/// A part's documentation, which is not the program's.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Storage")]
 struct SampleConfig {
@@ -35,7 +36,7 @@ fn try_load(args: &[&str], env: &[(&str, &str)]) -> Result<Loaded<SampleConfig>,
     let env = env
         .iter()
         .map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    load(Command::new("sample").version("1.2.3"), args, env)
+    load(Command::new("sample").version("1.2.3").about("Shows flags"), args, env)
 }
 
 fn run(args: &[&str], env: &[(&str, &str)]) -> (SampleConfig, EffectiveFlags) {
@@ -253,6 +254,7 @@ fn help_lists_flags_with_defaults_and_variables() {
             panic!("expected help")
         };
         let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.starts_with("Shows flags Usage: "), "{help}");
         for part in [
             "--retentionPeriod <PERIOD> How long spans are kept [env: VT_retentionPeriod] [default: 7d]",
             "--search.maxTraces <VALUE> Traces per search [env: VT_search_maxTraces] [default: 1000]",
