@@ -102,7 +102,7 @@ pub fn load_or_exit<C: Args>(command: Command) -> (C, EffectiveFlags) {
 /// `command` with the flags of `C` and the loader's own, as the layers and the documentation see it.
 pub(super) fn command_of<C: Args>(command: Command) -> Command {
     // clap takes the structs' own documentation for the program's.
-    let about = command.get_about().cloned();
+    let about = command.get_about().cloned().unwrap_or_default();
     let command = LoaderConfig::augment_args(C::augment_args(command));
     normalise(command.about(about).long_about(None))
 }
