@@ -4,6 +4,7 @@
 mod config;
 pub mod http;
 pub mod jaeger;
+pub mod logsql;
 pub mod query;
 mod router;
 
