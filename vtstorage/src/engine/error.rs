@@ -20,6 +20,15 @@ pub enum StorageError {
     /// The data directory cannot be used.
     #[error("data directory: {0}")]
     Directory(String),
+    /// Flags that contradict each other.
+    #[error("configuration: {0}")]
+    Config(String),
+    /// A test stopped the store here.
+    #[error("failpoint {0}")]
+    Failpoint(&'static str),
+    /// The store is shutting down.
+    #[error("shutting down")]
+    Closed,
     /// An OTLP message that cannot be read.
     #[error("otlp: {0}")]
     Otlp(#[from] WireError),

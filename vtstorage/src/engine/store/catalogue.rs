@@ -15,6 +15,9 @@ pub struct Seen {
     pub last: u64,
 }
 
+/// Longer services and names are not catalogued.
+const MAX_NAME: usize = 4_096;
+
 /// Ten minutes in nanoseconds.
 pub const SEEN_STEP: u64 = 600 * 1_000_000_000;
 
@@ -91,6 +94,10 @@ impl Catalogue {
         let mut change = CatalogueChange::default();
         let mut added: HashMap<(TenantId, &str), BTreeMap<(&str, i32), Seen>> = HashMap::new();
         for entry in entries {
+            if entry.service.len().max(entry.name.len()) > MAX_NAME {
+                change.refused += 1;
+                continue;
+            }
             let seen = Seen::rounded(entry.first_seen, entry.last_seen);
             let names = added.entry((entry.tenant, &entry.service)).or_default();
             names
@@ -121,6 +128,17 @@ impl Catalogue {
             }
         }
         change
+    }
+
+    /// Takes back an entry that was stored.
+    pub(crate) fn restore(&self, tenant: TenantId, service: Arc<str>, name: SpanName, seen: Seen) {
+        let mut tenants = self.tenants.write();
+        tenants
+            .entry(tenant)
+            .or_default()
+            .entry(service)
+            .or_default()
+            .insert(name, seen);
     }
 
     pub(crate) fn apply(&self, change: CatalogueChange) {
@@ -200,5 +218,6 @@ mod tests {
         );
         assert_eq!(add(&catalogue, &[entry("a", "w", 1), entry("b", "w", 1)]), (1, 1));
         assert_eq!(catalogue.names(TenantId(1), "a").len(), 2);
+        assert_eq!(add(&catalogue, &[entry(&"x".repeat(5_000), "w", 1)]), (0, 1));
     }
 }

@@ -1,41 +1,98 @@
 //! The engine as its users see it: open, write, look, flush, merge, shut down.
 
+use super::chunks::ChunkStore;
 use super::config::StorageConfig;
+use super::directory::Directory;
+use super::environment::Environment;
+use super::failpoint::Failpoints;
+use super::flush;
+use super::metrics::EngineStats;
 use super::pool::WorkPool;
+use super::recovery;
+use super::rocks::Rocks;
+use super::shared::Shared;
 use super::view::View;
 use crate::engine::block::Block;
 use crate::engine::error::StorageError;
 use async_trait::async_trait;
 use common::contract::{BatchWrite, SpanSink, WriteError};
 use common::ids::TenantId;
+use parking_lot::Mutex;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
 
-/// The store of one node.
+/// The store of one node. Dropping it stops its threads; what was acknowledged is in the log.
 #[derive(Debug)]
 pub struct Engine {
+    shared: Arc<Shared>,
     pool: Arc<WorkPool>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Engine {
     /// Opens the data directory, makes it if there is none, and recovers what was acknowledged. Blocks.
     pub fn open(config: StorageConfig) -> Result<Arc<Self>, StorageError> {
-        config.check().map_err(StorageError::Directory)?;
-        Err(StorageError::Directory("being written".into()))
+        let failpoints = config.debug_failpoint.as_deref().map(Failpoints::aborting);
+        let failpoints = failpoints
+            .transpose()
+            .map_err(StorageError::Config)?
+            .unwrap_or_default();
+        Self::open_in(
+            config,
+            Environment {
+                failpoints,
+                ..Environment::default()
+            },
+        )
     }
 
-    /// What is stored now.
-    pub fn view(&self) -> View {
-        View {
-            heads: Vec::new(),
-            partitions: Arc::default(),
+    /// Opens the store with another clock, another disk, or steps to stop at.
+    pub fn open_in(config: StorageConfig, environment: Environment) -> Result<Arc<Self>, StorageError> {
+        config.check().map_err(StorageError::Config)?;
+        let directory = Directory::open(&config.storage_data_path)?;
+        let rocks = Arc::new(Rocks::open(directory, config.storage_block_cache_bytes.as_usize())?);
+        let chunks = Arc::new(ChunkStore::new(rocks.clone(), config.storage_cache_bytes.bytes()));
+        let found = recovery::load(&rocks, &chunks, &config, &environment)?;
+        let pool = Arc::new(WorkPool::new("vt-query", config.query_threads()).map_err(no_thread)?);
+        let shared = Arc::new(Shared::new(config, environment, rocks, chunks, found));
+        shared.replay()?;
+        shared.check_disk()?;
+        shared.plan_all_merges();
+        shared.publish();
+        let engine = Arc::new(Self {
+            shared,
+            pool,
+            threads: Mutex::default(),
+        });
+        engine.start("vt-flush", Shared::run_flushes)?;
+        engine.start("vt-merge", Shared::run_merges)?;
+        engine.start("vt-maintenance", Shared::run_maintenance)?;
+        if engine.shared.config.storage_wal_sync != super::config::WalSync::Off {
+            engine.start("vt-sync", Shared::run_syncs)?;
         }
+        Ok(engine)
+    }
+
+    fn start(&self, name: &str, run: fn(&Shared)) -> Result<(), StorageError> {
+        let shared = self.shared.clone();
+        let thread = std::thread::Builder::new()
+            .name(name.into())
+            .spawn(move || run(&shared))
+            .map_err(no_thread)?;
+        self.threads.lock().push(thread);
+        Ok(())
+    }
+
+    /// What is stored now: all that was acknowledged before, each span once.
+    pub fn view(&self) -> View {
+        self.shared.live.view()
     }
 
     /// The blocks of `view` that may hold spans of a trace, newest partition first; `hash` is the trace id's. Reads
     /// the index: call it on the query pool.
     pub fn blocks_of_trace(&self, view: &View, tenant: TenantId, hash: u64) -> Result<Vec<Arc<Block>>, StorageError> {
-        let _ = (view, tenant, hash);
-        Ok(Vec::new())
+        self.shared.blocks_of_trace(view, tenant, hash)
     }
 
     /// The threads that queries run on.
@@ -43,25 +100,104 @@ impl Engine {
         &self.pool
     }
 
+    /// A random id of this data: another one than before means that the disk was lost or replaced.
+    pub fn incarnation(&self) -> &str {
+        &self.shared.rocks.directory().incarnation
+    }
+
+    /// Figures of the store now.
+    pub fn stats(&self) -> EngineStats {
+        self.shared.stats()
+    }
+
     /// Returns when all spans acknowledged before are in blocks, and RocksDB's memory is in files.
     pub async fn force_flush(&self) -> Result<(), StorageError> {
-        Err(StorageError::Directory("being written".into()))
+        let shared = self.shared.clone();
+        let sealed = blocking(move || shared.open().map(|()| shared.live.seal())).await?;
+        if let Some(upto) = sealed {
+            flush::flushed(&self.shared, upto).await?;
+        }
+        let shared = self.shared.clone();
+        blocking(move || {
+            shared.purge()?;
+            shared.rocks.flush_all()?;
+            shared.publish();
+            Ok(())
+        })
+        .await
     }
 
     /// Merges all blocks that are worth it; returns when done.
     pub async fn force_merge(&self) -> Result<(), StorageError> {
-        Err(StorageError::Directory("being written".into()))
+        self.shared.open()?;
+        let done = self.shared.merges.force();
+        done.await.map_err(|_| StorageError::Closed)?
     }
 
-    /// Refuses further writes, syncs, and stops the background work. Heads stay in the log.
-    pub async fn shutdown(&self) -> Result<(), StorageError> {
-        Err(StorageError::Directory("being written".into()))
+    /// Does now what is otherwise done by the clock: free space, retention, deletion of what no query sees.
+    pub async fn maintain(&self) -> Result<(), StorageError> {
+        let shared = self.shared.clone();
+        blocking(move || shared.maintain(true)).await
     }
+
+    /// Refuses further writes, syncs the log, and stops the background work. Spans that are in no block stay in the
+    /// log and are replayed at the next start. Queries go on.
+    pub async fn shutdown(&self) -> Result<(), StorageError> {
+        let shared = self.shared.clone();
+        let threads = std::mem::take(&mut *self.threads.lock());
+        blocking(move || {
+            stop(&shared, threads);
+            shared.rocks.sync()
+        })
+        .await
+    }
+}
+
+fn stop(shared: &Shared, threads: Vec<JoinHandle<()>>) {
+    shared.closed.store(true, Ordering::Relaxed);
+    let signals = [
+        &shared.flushes.signal,
+        &shared.merges.signal,
+        &shared.maintenance,
+        &shared.syncer.signal,
+    ];
+    signals.iter().for_each(|signal| signal.stop());
+    for thread in threads {
+        if thread.join().is_err() {
+            tracing::error!("a thread of the store has panicked");
+        }
+    }
+    // Nobody shall wait for a thread that has ended.
+    shared.flushes.fail(StorageError::Closed);
+    shared.syncer.fail(StorageError::Closed);
+    shared.merges.abandon();
+    shared.rocks.stop_background_work();
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let threads = std::mem::take(&mut *self.threads.lock());
+        if !threads.is_empty() {
+            stop(&self.shared, threads);
+        }
+    }
+}
+
+fn no_thread(e: std::io::Error) -> StorageError {
+    StorageError::Directory(format!("cannot start a thread: {e}"))
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
+) -> Result<T, StorageError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| StorageError::Closed)?
 }
 
 #[async_trait]
 impl SpanSink for Engine {
-    async fn write(&self, _batch: BatchWrite) -> Result<(), WriteError> {
-        Err(WriteError::Unavailable("being written".into()))
+    async fn write(&self, batch: BatchWrite) -> Result<(), WriteError> {
+        self.shared.write(batch).await
     }
 }

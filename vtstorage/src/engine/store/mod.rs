@@ -1,14 +1,48 @@
 //! Blocks, write-ahead log, index and catalogue in RocksDB, and their life: append → seal → flush → merge → drop.
+//!
+//! `directory`, `rocks`, `keys`, `wal` and `partition` say what stands on the disk; `live` and `view` hold what
+//! queries see; `append`, `flush`, `merge`, `partitions`, `maintenance` and `recovery` are the steps of the data's life,
+//! over `shared`; `merge_plan`, `retention` and `disk` decide without touching anything.
 
+mod append;
 pub mod catalogue;
+mod chunks;
 pub mod config;
+mod directory;
+pub mod disk;
 mod engine;
+pub mod environment;
+pub mod failpoint;
+mod flush;
+mod index;
+mod keys;
+mod live;
+mod maintenance;
+mod merge;
+mod merge_plan;
+mod metrics;
 mod partition;
+mod partitions;
 pub mod pool;
+mod recovery;
+mod retention;
+mod rocks;
+mod seen;
+mod shared;
+mod sync;
 pub mod view;
+mod wal;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use catalogue::{Catalogue, Seen, SpanName};
 pub use config::{StorageConfig, WalSync};
 pub use engine::Engine;
+pub use environment::Environment;
+pub use failpoint::{Failpoint, Failpoints};
+pub use metrics::EngineStats;
 pub use pool::WorkPool;
 pub use view::{HeadBatch, PartitionView, View};

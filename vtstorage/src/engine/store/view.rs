@@ -120,6 +120,27 @@ impl View {
 }
 
 #[cfg(test)]
+impl View {
+    /// A view of what is not stored: one head, and blocks (ascending by id) with a catalogue.
+    pub(crate) fn of_parts(head: Vec<HeadBatch>, blocks: Vec<Arc<Block>>, catalogue: Arc<Catalogue>) -> Self {
+        let mut list = HeadList::default();
+        head.into_iter().for_each(|batch| list.push(batch));
+        let mut days: BTreeMap<u32, Vec<Arc<Block>>> = BTreeMap::new();
+        for block in blocks {
+            days.entry(block.day).or_default().push(block);
+        }
+        let partition = |(day, blocks)| {
+            let partition = Partition::new(day).into();
+            (day, Arc::new(PartitionView { day, blocks, catalogue: catalogue.clone(), partition }))
+        };
+        Self {
+            heads: vec![list],
+            partitions: Arc::new(days.into_iter().map(partition).collect()),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use common::ids::TenantId;

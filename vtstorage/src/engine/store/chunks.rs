@@ -1,0 +1,89 @@
+//! Where blocks read their chunks: a cache of raw chunks over RocksDB. It knows nothing of what is in a chunk.
+
+use super::keys;
+use super::partition::Partition;
+use super::rocks::Rocks;
+use crate::engine::block::{BlockId, ChunkId, ChunkSource};
+use crate::engine::error::StorageError;
+use bytes::Bytes;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use rocksdb::ReadOptions;
+use std::sync::Arc;
+
+#[derive(Clone)]
+struct ByLength;
+
+impl Weighter<(BlockId, ChunkId), Bytes> for ByLength {
+    fn weight(&self, _key: &(BlockId, ChunkId), chunk: &Bytes) -> u64 {
+        chunk.len() as u64 + ENTRY
+    }
+}
+
+/// About what an entry takes beside its chunk.
+const ENTRY: u64 = 100;
+/// About the size of a chunk, for the first size of the cache's table.
+const TYPICAL: u64 = 32 << 10;
+
+/// Chunks of all blocks.
+pub(crate) struct ChunkStore {
+    rocks: Arc<Rocks>,
+    cache: Cache<(BlockId, ChunkId), Bytes, ByLength>,
+}
+
+impl std::fmt::Debug for ChunkStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChunkStore")
+            .field("cached", &self.cache.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl ChunkStore {
+    /// Keeps up to `cache_bytes` of chunks in memory.
+    pub(crate) fn new(rocks: Arc<Rocks>, cache_bytes: u64) -> Self {
+        let items = usize::try_from(cache_bytes / TYPICAL).unwrap_or(usize::MAX).max(16);
+        Self {
+            rocks,
+            cache: Cache::with_weighter(items, cache_bytes, ByLength),
+        }
+    }
+
+    /// Bytes in the cache.
+    pub(crate) fn cached_bytes(&self) -> u64 {
+        self.cache.weight()
+    }
+
+    fn read(&self, day: u32, block: BlockId, chunk: ChunkId) -> Result<Bytes, StorageError> {
+        let missing = || StorageError::MissingChunk {
+            block: block.0,
+            chunk: chunk.to_string(),
+        };
+        let family = self
+            .rocks
+            .db()
+            .cf_handle(&Partition::new(day).chunks)
+            .ok_or_else(missing)?;
+        let mut options = ReadOptions::default();
+        options.fill_cache(false);
+        let value = self
+            .rocks
+            .db()
+            .get_pinned_cf_opt(&family, keys::chunk(block, chunk), &options)?;
+        value.map(|value| Bytes::copy_from_slice(&value)).ok_or_else(missing)
+    }
+}
+
+impl ChunkSource for ChunkStore {
+    fn chunk(&self, day: u32, block: BlockId, chunk: ChunkId, scan: bool) -> Result<Bytes, StorageError> {
+        let key = (block, chunk);
+        if let Some(cached) = self.cache.get(&key) {
+            return Ok(cached);
+        }
+        let read = self.read(day, block, chunk)?;
+        if !scan {
+            self.cache.insert(key, read.clone());
+        }
+        Ok(read)
+    }
+}

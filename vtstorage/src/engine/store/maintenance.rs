@@ -1,0 +1,103 @@
+//! What happens by the clock: free space and read-only mode, retention, forgetting request ids, deleting what no query
+//! sees any more, gauges.
+
+use super::disk::{self, DiskSpace};
+use super::retention::DaySize;
+use super::shared::Shared;
+use crate::engine::error::StorageError;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+const TICK: Duration = Duration::from_secs(1);
+/// Retention is looked at each so many ticks.
+const RETENTION_TICKS: u64 = 30;
+
+impl Shared {
+    /// The maintenance thread.
+    pub(crate) fn run_maintenance(&self) {
+        let mut ticks = 0u64;
+        while self.maintenance.wait(TICK) {
+            ticks += 1;
+            let outcome = self.maintain(ticks.is_multiple_of(RETENTION_TICKS));
+            if let Err(e) = outcome {
+                tracing::error!(error = %e, "maintenance of the store failed");
+                if matches!(e, StorageError::Failpoint(_)) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// One round.
+    pub(crate) fn maintain(&self, retention: bool) -> Result<(), StorageError> {
+        let space = self.check_disk()?;
+        self.expire_seen()?;
+        if retention {
+            self.apply_retention(space)?;
+        }
+        self.purge()?;
+        self.publish();
+        Ok(())
+    }
+
+    /// Looks at the free space, and goes into read-only mode or out of it.
+    pub(crate) fn check_disk(&self) -> Result<DiskSpace, StorageError> {
+        let path = &self.rocks.directory().data;
+        let space = (self.environment.disk)(path).map_err(|e| StorageError::Directory(e.to_string()))?;
+        *self.disk.lock() = space;
+        let floor = self.config.storage_min_free_disk_space_bytes.bytes();
+        let before = self.read_only.load(Ordering::Relaxed);
+        let now = disk::is_read_only(space, floor, before);
+        self.read_only.store(now, Ordering::Relaxed);
+        match (before, now) {
+            (false, true) => tracing::warn!(
+                free_bytes = space.free,
+                floor_bytes = floor,
+                "disk nearly full: read-only"
+            ),
+            (true, false) => {
+                tracing::info!(free_bytes = space.free, "disk has space again: taking writes");
+                self.merges.signal.raise();
+            }
+            _ => {}
+        }
+        Ok(space)
+    }
+
+    /// Retires partitions that are too old or take too much space.
+    fn apply_retention(&self, space: DiskSpace) -> Result<(), StorageError> {
+        let _commit = self.commit.lock();
+        let partitions = self.live.partitions();
+        let size = |name: &str| self.rocks.family_size(name);
+        let days = partitions.values().map(|view| DaySize {
+            day: view.day,
+            bytes: size(&view.partition.chunks) + size(&view.partition.index),
+        });
+        let days = days.collect::<Vec<_>>();
+        drop(partitions);
+        let mut limits = self.retention();
+        if !self.retired.lock().partitions.is_empty() {
+            // Space that was given up is not free yet.
+            (limits.max_bytes, limits.max_percent) = (0, 0);
+        }
+        let used = match limits.max_bytes {
+            0 => 0,
+            _ => disk::directory_size(&self.rocks.directory().data),
+        };
+        for day in limits.to_drop((self.environment.now)(), &days, used, space) {
+            tracing::info!(day, "dropping a partition by retention");
+            self.retire_partition(day)?;
+        }
+        Ok(())
+    }
+
+    /// The thread that syncs the log: when somebody waits for it, or each second.
+    pub(crate) fn run_syncs(&self) {
+        while self.syncer.signal.wait(TICK) {
+            if let Err(e) = self.syncer.sync(&self.rocks) {
+                tracing::error!(error = %e, "cannot sync the log");
+                self.counters.sync_failures.increment();
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What the store counts and shows. Names are those of VictoriaTraces where it has the figure.
+
+use super::disk::DiskSpace;
+use super::shared::Shared;
+use crate::engine::block::BlockHeader;
+use crate::engine::block::header::ColumnMeta;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A counter of the metrics that the store can also read.
+#[derive(Debug)]
+pub(crate) struct Counter {
+    name: &'static str,
+    count: AtomicU64,
+}
+
+impl Counter {
+    const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            count: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn increment(&self) {
+        self.add(1);
+    }
+
+    pub(crate) fn add(&self, n: u64) {
+        if n > 0 {
+            self.count.fetch_add(n, Ordering::Relaxed);
+            metrics::counter!(self.name).increment(n);
+        }
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+}
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $field:ident = $name:literal: $help:literal,)*) => {
+        /// All counters of a store.
+        #[derive(Debug)]
+        pub(crate) struct Counters {
+            $($(#[$doc])* pub(crate) $field: Counter,)*
+        }
+
+        impl Default for Counters {
+            fn default() -> Self {
+                $(metrics::describe_counter!($name, $help);
+                metrics::counter!($name).increment(0);)*
+                Self { $($field: Counter::new($name),)* }
+            }
+        }
+    };
+}
+
+counters! {
+    repeated_requests = "vt_repeated_requests_total": "requests that were acknowledged again without being stored again",
+    overloaded_writes = "vt_overloaded_writes_total": "batches refused because spans came faster than they were written",
+    flushes = "vt_flushes_total": "heads written as blocks",
+    flush_failures = "vt_flush_failures_total": "attempts to write a head as blocks that failed",
+    merges = "vt_merges_total": "merges of blocks",
+    merged_rows = "vt_rows_merged_total": "spans rewritten by merges",
+    merge_failures = "vt_merge_failures_total": "merges that failed",
+    refused_names = "vt_catalogue_names_refused_total": "span names beyond --storage.maxNamesPerService, once per flush",
+    expired_rows = "vt_rows_expired_total": "spans that had grown too old when they were to be written as blocks",
+    dropped_partitions = "vt_partitions_dropped_total": "partitions dropped by retention",
+    quarantined_records = "vt_quarantined_records_total": "log records that could not be read and were put aside",
+    damaged_blocks = "vt_damaged_blocks_total": "blocks that cannot be read and are left out",
+    sync_failures = "vt_wal_sync_failures_total": "failed syncs of the log",
+}
+
+/// Figures of the store at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct EngineStats {
+    pub partitions: usize,
+    pub blocks: usize,
+    /// Spans in blocks
+    pub rows: u64,
+    /// About the memory of the blocks' headers
+    pub header_bytes: usize,
+    /// Spans not in blocks yet
+    pub head_rows: usize,
+    /// Memory of these
+    pub head_bytes: usize,
+    /// Log records of these
+    pub wal_bytes: u64,
+    /// Files of chunks, and of headers, index and catalogue
+    pub chunk_bytes: u64,
+    pub index_bytes: u64,
+    /// Memory of RocksDB's memtables
+    pub memtable_bytes: u64,
+    pub cached_bytes: u64,
+    pub seen_requests: usize,
+    pub active_merges: usize,
+    pub pending_merges: usize,
+    pub merges: u64,
+    pub disk: DiskSpace,
+    pub read_only: bool,
+}
+
+impl Shared {
+    pub(crate) fn stats(&self) -> EngineStats {
+        let (partitions, heads) = (self.live.partitions(), self.live.head_stats());
+        let blocks = || partitions.values().flat_map(|view| &view.blocks);
+        let (active_merges, pending_merges) = self.merges.counts();
+        let size = |name: &str| self.rocks.family_size(name);
+        EngineStats {
+            partitions: partitions.len(),
+            blocks: blocks().count(),
+            rows: blocks().map(|block| u64::from(block.header.rows)).sum(),
+            head_rows: heads.rows,
+            head_bytes: heads.bytes,
+            wal_bytes: heads.wal_bytes,
+            chunk_bytes: partitions.values().map(|view| size(&view.partition.chunks)).sum(),
+            index_bytes: partitions.values().map(|view| size(&view.partition.index)).sum(),
+            memtable_bytes: self.rocks.memtable_size(),
+            cached_bytes: self.chunks.cached_bytes(),
+            seen_requests: self.seen.len(),
+            header_bytes: blocks().map(|block| header_bytes(&block.header)).sum(),
+            active_merges,
+            pending_merges,
+            merges: self.counters.merges.get(),
+            disk: *self.disk.lock(),
+            read_only: self.read_only.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Sets the gauges.
+    pub(crate) fn publish(&self) {
+        let stats = self.stats();
+        let most = self.config.storage_header_cache_bytes;
+        let over = stats.header_bytes > most.as_usize();
+        if over && !self.headers_over.swap(over, Ordering::Relaxed) {
+            tracing::warn!(
+                bytes = stats.header_bytes,
+                "block headers take more memory than --storage.headerCacheBytes"
+            );
+        }
+        let gauge = |name: &'static str, value: f64| metrics::gauge!(name).set(value);
+        gauge("vt_partitions", stats.partitions as f64);
+        gauge("vt_storage_blocks", stats.blocks as f64);
+        gauge("vt_storage_rows", stats.rows as f64);
+        gauge("vt_head_spans", stats.head_rows as f64);
+        gauge("vt_head_bytes", stats.head_bytes as f64);
+        gauge("vt_wal_bytes", stats.wal_bytes as f64);
+        gauge("vt_header_bytes", stats.header_bytes as f64);
+        gauge("vt_memtable_bytes", stats.memtable_bytes as f64);
+        gauge("vt_cache_bytes", stats.cached_bytes as f64);
+        gauge("vt_seen_requests", stats.seen_requests as f64);
+        gauge("vt_free_disk_space_bytes", stats.disk.free as f64);
+        gauge("vt_total_disk_space_bytes", stats.disk.total as f64);
+        gauge("vt_storage_is_read_only", f64::from(u8::from(stats.read_only)));
+        metrics::gauge!("vt_data_size_bytes", "type" => "storage").set(stats.chunk_bytes as f64);
+        metrics::gauge!("vt_data_size_bytes", "type" => "indexdb").set(stats.index_bytes as f64);
+    }
+}
+
+/// About how much memory a header takes.
+fn header_bytes(header: &BlockHeader) -> usize {
+    let columns = [&header.columns.spans, &header.columns.events, &header.columns.links];
+    let columns = columns.iter().map(|table| table.columns.len()).sum::<usize>();
+    let tenants = header
+        .tenants
+        .iter()
+        .map(|tenant| 8 * (tenant.hash_parts.len() + tenant.minutes.len()));
+    let services = header
+        .services
+        .iter()
+        .map(|service| service.len() + size_of::<String>());
+    size_of::<BlockHeader>()
+        + columns * (size_of::<ColumnMeta>() + COLUMN_HEAP)
+        + tenants.sum::<usize>()
+        + services.sum::<usize>()
+        + 4 * header.resource_services.len()
+}
+
+/// About what a column's key and its list of segments take.
+const COLUMN_HEAP: usize = 100;

@@ -1,0 +1,142 @@
+//! What the parts of the store work on together. The parts are `impl`s of this type in their own files, each named
+//! after a step in the life of the data.
+
+use super::chunks::ChunkStore;
+use super::config::StorageConfig;
+use super::disk::DiskSpace;
+use super::environment::Environment;
+use super::failpoint::Failpoint;
+use super::flush::FlushControl;
+use super::live::{HeadLimits, Live};
+use super::merge::MergeControl;
+use super::metrics::Counters;
+use super::partitions::Retired;
+use super::retention::Limits;
+use super::rocks::Rocks;
+use super::seen::SeenRequests;
+use super::sync::{Signal, Syncer};
+use super::view::Partitions;
+use super::wal::WalPacker;
+use crate::engine::batch::DecodeLimits;
+use crate::engine::block::BlockOptions;
+use crate::engine::error::StorageError;
+use common::ids::Epoch;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use tokio::sync::Semaphore;
+
+/// Rows of a full block. A single large message may make larger ones.
+pub(crate) const BLOCK_ROWS: u32 = 65_536;
+
+/// The epoch of everything until there are placement epochs.
+pub(crate) const EPOCH: Epoch = Epoch(0);
+
+/// The store of one node.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: StorageConfig,
+    pub(crate) environment: Environment,
+    pub(crate) rocks: Arc<Rocks>,
+    pub(crate) chunks: Arc<ChunkStore>,
+    pub(crate) live: Live,
+    pub(crate) seen: Arc<SeenRequests>,
+    pub(crate) packer: WalPacker,
+    pub(crate) syncer: Syncer,
+    /// Decoding and logging messages, as many at a time as there are CPUs
+    pub(crate) ingest: Arc<Semaphore>,
+    pub(crate) flushes: FlushControl,
+    pub(crate) merges: MergeControl,
+    pub(crate) maintenance: Signal,
+    /// Held by whoever changes which blocks and partitions there are
+    pub(crate) commit: Mutex<()>,
+    /// What queries may still see though it is gone
+    pub(crate) retired: Mutex<Retired>,
+    pub(crate) next_block: AtomicU64,
+    /// The first bucket of request ids that is stored
+    pub(crate) first_seen_bucket: AtomicU64,
+    pub(crate) disk: Mutex<DiskSpace>,
+    pub(crate) read_only: AtomicBool,
+    /// Whether headers took too much memory at the last look
+    pub(crate) headers_over: AtomicBool,
+    pub(crate) closed: AtomicBool,
+    pub(crate) counters: Counters,
+}
+
+/// What recovery found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) partitions: Partitions,
+    /// The last WAL sequence whose spans are in blocks
+    pub(crate) flushed: u64,
+    pub(crate) next_block: u64,
+    /// Blocks that cannot be read
+    pub(crate) damaged: u64,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        config: StorageConfig,
+        environment: Environment,
+        rocks: Arc<Rocks>,
+        chunks: Arc<ChunkStore>,
+        found: Found,
+    ) -> Self {
+        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+        let limits = HeadLimits {
+            rows: BLOCK_ROWS as usize,
+            bytes: config.storage_max_head_bytes.as_usize() / 2,
+        };
+        let counters = Counters::default();
+        counters.damaged_blocks.add(found.damaged);
+        Self {
+            live: Live::new(found.flushed + 1, limits, found.partitions),
+            seen: Arc::new(SeenRequests::new(config.storage_max_seen_requests)),
+            packer: WalPacker::default(),
+            syncer: Syncer::default(),
+            ingest: Arc::new(Semaphore::new(cpus)),
+            flushes: FlushControl::new(found.flushed),
+            merges: MergeControl::default(),
+            maintenance: Signal::default(),
+            commit: Mutex::default(),
+            retired: Mutex::default(),
+            next_block: found.next_block.into(),
+            first_seen_bucket: AtomicU64::default(),
+            disk: Mutex::default(),
+            read_only: AtomicBool::default(),
+            headers_over: AtomicBool::default(),
+            closed: AtomicBool::default(),
+            counters,
+            config,
+            environment,
+            rocks,
+            chunks,
+        }
+    }
+
+    pub(crate) fn retention(&self) -> Limits {
+        Limits {
+            retention: self.config.retention_period.as_duration(),
+            future: self.config.future_retention.as_duration(),
+            max_bytes: self.config.retention_max_disk_space_usage_bytes.bytes(),
+            max_percent: self.config.retention_max_disk_usage_percent,
+        }
+    }
+
+    pub(crate) fn decode_limits(&self) -> DecodeLimits {
+        DecodeLimits {
+            max_columns: self.config.storage_max_columns_per_block,
+        }
+    }
+
+    pub(crate) fn block_options(&self) -> BlockOptions {
+        BlockOptions {
+            max_columns: self.config.storage_max_columns_per_block,
+            ..BlockOptions::default()
+        }
+    }
+
+    pub(crate) fn hit(&self, point: Failpoint) -> Result<(), StorageError> {
+        self.environment.failpoints.hit(point)
+    }
+}
