@@ -20,7 +20,7 @@ test: setup-test ## run all checks and tests, as CI does
 	$(in_env) scripts/test.sh
 
 bench: setup ## run the benchmarks, on a release build
-	$(in_env) cargo bench --workspace --benches
+	$(in_env) cargo bench --workspace --bench '*'
 
 demo: build ## start a single node with sample traces in it
 	$(in_env) scripts/demo.sh
