@@ -8,6 +8,7 @@
 //! "now" is an argument.
 
 pub mod ast;
+pub mod exec;
 mod chars;
 mod error;
 pub mod parse;
