@@ -242,6 +242,11 @@ impl LoadedRows {
             Self::Sparse(rows) => rows.get(index).copied().unwrap_or(u32::MAX),
         }
     }
+
+    /// The rows of the first `count` values.
+    pub fn row_numbers(&self, count: usize) -> impl Iterator<Item = u32> + '_ {
+        (0..count).map(|index| self.row(index))
+    }
 }
 
 /// Rows of one block, or of one head batch, during one query. Rows of a tenant are contiguous; within a block they are

@@ -1,5 +1,24 @@
 //! Leaf query execution: runs a plan over the blocks and heads of one node. It knows no query language.
+//!
+//! `filter` makes of a plan's filter the set of matching rows of a block or head batch; what is done with them is a
+//! file per shape of answer: `search`, `traces`, `calls`, `catalogue`. `execute` runs them on the query pool, `fanout`
+//! spreads their work over its threads, `stream` carries the answer back.
 
+mod calls;
+mod catalogue;
+mod execute;
+mod fanout;
 pub mod filter;
+mod query;
+mod search;
+mod source;
+mod stream;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
+mod top;
+mod traces;
+
+pub use execute::run;
+pub use query::TraceIndex;

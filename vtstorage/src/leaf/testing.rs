@@ -1,7 +1,7 @@
 //! Random spans, filters and plans from domains small enough that filters hold for some of the spans.
 
 use crate::engine::batch::{DecodeLimits, SpanBatch};
-use crate::engine::block::{Block, BlockId, BlockOptions, ChunkId, ChunkSource, encode};
+use crate::engine::block::{Block, BlockId, BlockOptions, CatalogueEntry, ChunkId, ChunkSource, encode};
 use crate::engine::error::StorageError;
 use bytes::Bytes;
 use common::ids::{Epoch, SpanId, TenantId, TraceId};
@@ -138,23 +138,28 @@ impl ChunkSource for Chunks {
     }
 }
 
-/// The batches as blocks in memory, numbered from `first`.
-pub(crate) fn blocks(batches: &[Arc<SpanBatch>], max_columns: usize, first: u64) -> Vec<Arc<Block>> {
+/// The batches as blocks in memory, numbered from `first`, and what they add to the catalogue.
+pub(crate) fn blocks(
+    batches: &[Arc<SpanBatch>],
+    max_columns: usize,
+    first: u64,
+) -> (Vec<Arc<Block>>, Vec<CatalogueEntry>) {
     let options = BlockOptions {
         max_columns,
         ..BlockOptions::default()
     };
-    let encoded = encode(batches, &options).unwrap();
-    let block = |(number, block): (u64, crate::engine::block::EncodedBlock)| {
+    let (mut blocks, mut catalogue) = (Vec::new(), Vec::new());
+    for (number, block) in (first..).zip(encode(batches, &options).unwrap()) {
         let chunks = block.chunks.into_iter().map(|(id, bytes)| (id, bytes.into())).collect();
-        Arc::new(Block {
+        catalogue.extend(block.catalogue);
+        blocks.push(Arc::new(Block {
             id: BlockId(number),
             day: block.day,
             header: Arc::new(block.header),
             chunks: Arc::new(Chunks(chunks)),
-        })
-    };
-    (first..).zip(encoded).map(block).collect()
+        }));
+    }
+    (blocks, catalogue)
 }
 
 const TEXTS: [&str; 9] = ["", "a", "ab", "aba", "shop", "500", "0.5", "true", "/api/orders/17"];

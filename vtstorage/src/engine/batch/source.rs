@@ -17,11 +17,23 @@ use std::ops::Range;
 #[derive(Clone, Copy, Debug)]
 pub struct BatchRows<'a> {
     pub(super) batch: &'a SpanBatch,
+    start_range: Option<(u64, u64)>,
 }
 
 impl<'a> BatchRows<'a> {
     pub fn new(batch: &'a SpanBatch) -> Self {
-        Self { batch }
+        Self {
+            batch,
+            start_range: None,
+        }
+    }
+
+    /// With the earliest and latest start of its rows, where they are known.
+    pub fn with_start_range(batch: &'a SpanBatch, range: (u64, u64)) -> Self {
+        Self {
+            batch,
+            start_range: Some(range),
+        }
     }
 
     /// One value of every wanted row.
@@ -216,7 +228,7 @@ impl RowSource for BatchRows<'_> {
     }
 
     fn start_range(&self) -> (u64, u64) {
-        self.batch.start_range()
+        self.start_range.unwrap_or_else(|| self.batch.start_range())
     }
 
     fn load(&mut self, column: &Column, want: &RowSet) -> Result<Option<Loaded>, StorageError> {

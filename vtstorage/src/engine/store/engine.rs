@@ -95,6 +95,11 @@ impl Engine {
         self.shared.blocks_of_trace(view, tenant, hash)
     }
 
+    /// Finds the blocks of traces for as long as it is held, also when the engine itself is gone.
+    pub fn block_finder(&self) -> BlockFinder {
+        BlockFinder(self.shared.clone())
+    }
+
     /// The threads that queries run on.
     pub fn query_pool(&self) -> &Arc<WorkPool> {
         &self.pool
@@ -150,6 +155,22 @@ impl Engine {
             shared.rocks.sync()
         })
         .await
+    }
+}
+
+/// See [`Engine::block_finder`].
+#[derive(Clone, Debug)]
+pub struct BlockFinder(Arc<Shared>);
+
+impl BlockFinder {
+    /// As [`Engine::blocks_of_trace`].
+    pub fn blocks_of_trace(
+        &self,
+        view: &View,
+        tenant: TenantId,
+        hash: u64,
+    ) -> Result<Vec<Arc<Block>>, StorageError> {
+        self.0.blocks_of_trace(view, tenant, hash)
     }
 }
 

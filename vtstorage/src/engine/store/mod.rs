@@ -40,7 +40,7 @@ mod tests;
 
 pub use catalogue::{Catalogue, Seen, SpanName};
 pub use config::{StorageConfig, WalSync};
-pub use engine::Engine;
+pub use engine::{BlockFinder, Engine};
 pub use environment::Environment;
 pub use failpoint::{Failpoint, Failpoints};
 pub use metrics::EngineStats;

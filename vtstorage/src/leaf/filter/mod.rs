@@ -40,7 +40,7 @@ enum Node {
     And(Vec<Node>),
     Or(Vec<Node>),
     Not(Box<Node>),
-    Test(Test),
+    Test(Box<Test>),
 }
 
 #[derive(Clone, Debug)]
@@ -71,17 +71,18 @@ impl RowFilter {
         })
     }
 
-    /// The rows of `tenant` that the filter and all bounds hold for.
+    /// The rows of `tenant` that the filter and all bounds hold for; `None` where statistics tell that there are none,
+    /// so that no column was loaded.
     pub fn select(
         &self,
         source: &mut dyn RowSource,
         tenant: TenantId,
         bounds: &[Bound],
-    ) -> Result<RowSet, StorageError> {
+    ) -> Result<Option<RowSet>, StorageError> {
         let mut left = RowSet::of_range(source.rows(), source.tenant_rows(tenant));
         let bounds: Vec<Test> = bounds.iter().map(Test::of_bound).collect();
         if left.is_empty() || !self.is_possible(source, &bounds)? {
-            return Ok(RowSet::empty(source.rows()));
+            return Ok(None);
         }
         let before_bounds = self.conjuncts.partition_point(|(cost, _)| *cost < cost::NUMBER);
         let (first, last) = self.conjuncts.split_at(before_bounds);
@@ -95,7 +96,7 @@ impl RowFilter {
         for (_, node) in last {
             left = eval.rows(node, left)?;
         }
-        Ok(left)
+        Ok(Some(left))
     }
 
     fn is_possible(&self, source: &mut dyn RowSource, bounds: &[Test]) -> Result<bool, StorageError> {
@@ -136,7 +137,7 @@ impl Node {
                 Self::Or(nodes)
             }
             Filter::Not(inner) => Self::Not(Box::new(Self::compile(inner)?)),
-            Filter::Test(column, predicate) => Self::Test(Test::new(column, predicate)?),
+            Filter::Test(column, predicate) => Self::Test(Test::new(column, predicate)?.into()),
         })
     }
 

@@ -13,7 +13,7 @@ enum How {
     Equals(Arc<str>),
     In(HashSet<Box<[u8]>>),
     Prefix(Arc<str>),
-    Contains(Finder<'static>),
+    Contains(Box<Finder<'static>>),
     Regex(regex::bytes::Regex),
 }
 
@@ -46,7 +46,7 @@ impl TextTest {
             TextMatch::Equals(s) => How::Equals(s.clone()),
             TextMatch::In(set) => How::In(set.iter().map(|s| s.as_bytes().into()).collect()),
             TextMatch::Prefix(s) => How::Prefix(s.clone()),
-            TextMatch::Contains(s) => How::Contains(Finder::new(s.as_bytes()).into_owned()),
+            TextMatch::Contains(s) => How::Contains(Finder::new(s.as_bytes()).into_owned().into()),
             TextMatch::Regex(pattern) => How::Regex(bytes_regex(pattern)?),
         };
         let exact = match text {

@@ -10,7 +10,7 @@ use common::value::AttrValue;
 pub(super) enum ValueTest {
     Exists,
     Is(AttrValue),
-    Text(TextTest),
+    Text(Box<TextTest>),
     Number { min: f64, max: f64 },
     Int { min: i128, max: i128 },
 }
@@ -44,7 +44,7 @@ impl ValueTest {
         Ok(match predicate {
             Predicate::Exists => Self::Exists,
             Predicate::Is(value) => Self::Is(value.clone()),
-            Predicate::Text(text) => Self::Text(TextTest::new(text)?),
+            Predicate::Text(text) => Self::Text(TextTest::new(text)?.into()),
             Predicate::Number { min, max } => Self::Number { min: *min, max: *max },
             Predicate::Int { min, max } => Self::Int { min: *min, max: *max },
         })

@@ -1,0 +1,99 @@
+//! Runs a plan: on the query pool, never on the async runtime's threads.
+
+use super::query::{Query, TraceIndex};
+use super::stream::{self, Parts};
+use super::{calls, catalogue, search, traces};
+use crate::engine::error::StorageError;
+use crate::engine::store::{View, WorkPool};
+use common::contract::{AnswerStream, QueryContext, QueryError};
+use common::ids::TraceId;
+use common::query::{Answer, FoundTrace, Plan, Shape};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Whole traces per part of an answer: those of one part are read together.
+const TRACES_PER_PART: usize = 256;
+
+/// Starts a query over what `view` holds; `index` finds the blocks of a trace in it. Fails at once on a filter that
+/// cannot be compiled.
+pub fn run(
+    plan: Plan,
+    context: QueryContext,
+    view: View,
+    index: Arc<dyn TraceIndex>,
+    pool: &Arc<WorkPool>,
+) -> Result<AnswerStream, QueryError> {
+    context.check()?;
+    let (parts, answer) = stream::channel(context.clone());
+    let query = Arc::new(Query::new(plan, context, view, index, pool.clone())?);
+    pool.run(move || {
+        let outcome = execute(&query, &parts);
+        parts.end(outcome.map_err(QueryError::from));
+    });
+    Ok(answer)
+}
+
+fn execute(query: &Arc<Query>, parts: &Parts) -> Result<(), StorageError> {
+    query.context.check()?;
+    match &query.plan.shape {
+        Shape::TracesById(ids) => {
+            let mut seen = HashSet::with_capacity(ids.len());
+            let ids: Vec<(u64, TraceId)> = ids.iter().filter(|id| seen.insert(**id)).map(|id| (0, *id)).collect();
+            send_traces(query, parts, &ids)
+        }
+        Shape::Search { limit, order } => {
+            let found = search::search(query, *limit, *order)?;
+            send_traces(query, parts, &found)
+        }
+        Shape::Catalogue(question) => Ok(parts.send(catalogue::answer(query, question)?, 0)?),
+        Shape::Calls => {
+            let edges = calls::calls(query)?;
+            Ok(parts.send(
+                Answer::Calls {
+                    edges,
+                    stats: query.take_stats(),
+                },
+                0,
+            )?)
+        }
+    }
+}
+
+/// Reads whole traces and sends them; at least one part, which says what was scanned.
+fn send_traces(query: &Arc<Query>, parts: &Parts, ranked: &[(u64, TraceId)]) -> Result<(), StorageError> {
+    for ranked in ranked.chunks(TRACES_PER_PART) {
+        let ids: Vec<TraceId> = ranked.iter().map(|(_, id)| *id).collect();
+        let (traces, bytes) = traces::fetch(query, &ids)?;
+        let mut ranks = ranked.iter();
+        let rank = |id| ranks.find(|(_, ranked)| *ranked == id).map_or(0, |(rank, _)| *rank);
+        let found = with_ranks(traces, rank);
+        parts.send(
+            Answer::Traces {
+                found,
+                stats: query.take_stats(),
+            },
+            bytes,
+        )?;
+    }
+    if ranked.is_empty() {
+        parts.send(
+            Answer::Traces {
+                found: Vec::new(),
+                stats: query.take_stats(),
+            },
+            0,
+        )?;
+    }
+    Ok(())
+}
+
+/// `rank` is asked for the traces in their order.
+fn with_ranks(traces: Vec<common::span::Trace>, mut rank: impl FnMut(TraceId) -> u64) -> Vec<FoundTrace> {
+    traces
+        .into_iter()
+        .map(|trace| FoundTrace {
+            rank: rank(trace.trace_id),
+            trace,
+        })
+        .collect()
+}
