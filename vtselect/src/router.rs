@@ -29,3 +29,112 @@ pub fn http_router(config: &SelectConfig, source: Arc<dyn SpanSource>) -> Router
     }
     router
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_trait::async_trait;
+    use axum::body::{Body, to_bytes};
+    use axum::http::{Method, Request, Response};
+    use common::contract::{AnswerStream, QueryContext, QueryError};
+    use common::memory::MemoryStore;
+    use common::query::Plan;
+    use std::time::Duration;
+    use tower::ServiceExt;
+
+    async fn send(config: &SelectConfig, request: axum::http::request::Builder) -> Response<Body> {
+        let router = http_router(config, Arc::new(MemoryStore::new()));
+        router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+    }
+
+    fn header<'a>(response: &'a Response<Body>, name: &str) -> Option<&'a str> {
+        response.headers().get(name).map(|value| value.to_str().unwrap())
+    }
+
+    #[tokio::test]
+    async fn answers_are_compressed_only_where_the_client_asks() {
+        let path = "/select/jaeger/api/services";
+        let config = SelectConfig::default();
+        let plain = send(&config, Request::get(path)).await;
+        assert_eq!(
+            (plain.status().as_u16(), header(&plain, "content-encoding")),
+            (200, None)
+        );
+        let zipped = send(&config, Request::get(path).header("accept-encoding", "gzip")).await;
+        assert_eq!(header(&zipped, "content-encoding"), Some("gzip"));
+    }
+
+    #[tokio::test]
+    async fn pages_of_other_sites_may_ask_unless_forbidden() {
+        let preflight = || {
+            Request::builder()
+                .method(Method::OPTIONS)
+                .uri("/jaeger/api/services")
+                .header("origin", "https://example.com")
+                .header("access-control-request-method", "GET")
+        };
+        let allowed = send(&SelectConfig::default(), preflight()).await;
+        assert_eq!(header(&allowed, "access-control-allow-origin"), Some("*"));
+        let config = SelectConfig {
+            http_disable_cors: true,
+            ..SelectConfig::default()
+        };
+        let plain = send(
+            &config,
+            Request::get("/jaeger/api/services").header("origin", "https://example.com"),
+        )
+        .await;
+        assert_eq!(
+            (plain.status().as_u16(), header(&plain, "access-control-allow-origin")),
+            (200, None)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_tenant_that_is_no_number_is_refused() {
+        let path = "/select/jaeger/api/services";
+        let refused = send(&SelectConfig::default(), Request::get(path).header("AccountID", "shop")).await;
+        assert_eq!(refused.status().as_u16(), 400);
+    }
+
+    struct Failing(QueryError);
+
+    #[async_trait]
+    impl SpanSource for Failing {
+        async fn query(&self, _: Plan, _: QueryContext) -> Result<AnswerStream, QueryError> {
+            Err(self.0.clone())
+        }
+    }
+
+    #[tokio::test]
+    async fn each_kind_of_failure_has_its_status() {
+        for (error, status, retry) in [
+            (QueryError::Invalid("x".into()), 400, None),
+            (
+                QueryError::OverBudget {
+                    limit_bytes: 1,
+                    what: "reading",
+                },
+                422,
+                None,
+            ),
+            (QueryError::Overloaded("x".into()), 429, Some("1")),
+            (QueryError::Cancelled, 499, None),
+            (QueryError::Storage("x".into()), 500, None),
+            (QueryError::Unavailable("x".into()), 502, None),
+            (QueryError::DeadlineExceeded(Duration::from_secs(1)), 503, None),
+        ] {
+            let message = error.to_string();
+            let router = http_router(&SelectConfig::default(), Arc::new(Failing(error)));
+            let request = Request::get("/select/jaeger/api/traces").body(Body::empty()).unwrap();
+            let response = router.oneshot(request).await.unwrap();
+            assert_eq!(
+                (response.status().as_u16(), header(&response, "retry-after")),
+                (status, retry)
+            );
+            let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body["errors"], serde_json::json!([{"code": status, "msg": message}]));
+        }
+    }
+}
