@@ -5,9 +5,10 @@
 
 use bytes::Bytes;
 use common::ids::{Epoch, TenantId};
+use cpu_time::ThreadTime;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use vtstorage::engine::batch::{DecodeLimits, SpanBatch, SpanReader};
 use vtstorage::engine::block::header::{ColumnData, ColumnMeta, Field, TableMeta};
 use vtstorage::engine::block::{Block, BlockId, BlockOptions, ChunkId, ChunkSource, EncodedBlock, encode};
@@ -21,6 +22,9 @@ impl ChunkSource for Chunks {
         self.0.get(&chunk).cloned().ok_or_else(missing)
     }
 }
+
+#[global_allocator]
+static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
@@ -36,7 +40,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut decoding, mut encoding, mut reading) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
     let (mut spans, mut blocks, mut pending, mut rows) = (0, Vec::new(), Vec::new(), 0);
     let mut flush = |pending: &mut Vec<Arc<SpanBatch>>| -> Result<(), StorageError> {
-        let since = Instant::now();
+        let since = ThreadTime::now();
         let encoded = encode(pending, &BlockOptions::default())?;
         encoding += since.elapsed();
         blocks.extend(encoded);
@@ -44,7 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Ok(())
     };
     for request in &requests {
-        let since = Instant::now();
+        let since = ThreadTime::now();
         let batch = SpanBatch::decode(TenantId(0), Epoch(0), request.clone(), DecodeLimits::default())?;
         decoding += since.elapsed();
         rows += batch.rows.len();
@@ -66,7 +70,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             header: Arc::new(block.header),
             chunks: Arc::new(Chunks(block.chunks.into_iter().map(|(id, bytes)| (id, bytes.into())).collect())),
         };
-        let since = Instant::now();
+        let since = ThreadTime::now();
         for batch in stored.to_batches()? {
             reading += since.elapsed();
             std::hint::black_box(SpanReader::new(&batch).span(0)?);

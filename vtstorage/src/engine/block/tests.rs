@@ -201,8 +201,8 @@ fn texts_of(column: &Column, span: &Span) -> Vec<String> {
         }
         Column::Link { field, .. } => {
             let of = |l: &common::span::Link| match field {
-                LinkField::TraceId => vec![l.trace_id.to_string()],
-                LinkField::SpanId => vec![l.span_id.to_string()],
+                LinkField::TraceId => Some(l.trace_id).filter(|id| !id.is_zero()).iter().map(ToString::to_string).collect(),
+                LinkField::SpanId => Some(l.span_id).filter(|id| !id.is_zero()).iter().map(ToString::to_string).collect(),
                 LinkField::Attr(key) => attr(&l.attributes, key),
                 _ => unreachable!("not among the tested columns"),
             };
