@@ -5,6 +5,7 @@ mod answer;
 mod column;
 pub mod eval;
 mod filter;
+pub mod logsql;
 mod plan;
 mod text;
 

@@ -8,19 +8,18 @@
 //! "now" is an argument.
 
 pub mod ast;
-pub mod exec;
-mod chars;
 mod error;
+pub mod exec;
 pub mod parse;
 pub mod pattern;
 mod quote;
-pub mod regexp;
 pub mod rewrite;
 #[cfg(test)]
 mod tests;
-pub mod value;
 
-pub use chars::is_word_char;
+use common::query::logsql::chars;
+pub use common::query::logsql::chars::is_word_char;
+pub use common::query::logsql::{regexp, value};
 pub use error::ParseError;
 pub use parse::{ParseContext, parse_filter, parse_query};
 pub use quote::quote_if_needed;

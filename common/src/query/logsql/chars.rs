@@ -20,12 +20,12 @@ pub fn is_word_char(c: char) -> bool {
 }
 
 /// True for a character that a word token of a query may have: those of a word, and `.`.
-pub(super) fn is_token_char(c: char) -> bool {
+pub fn is_token_char(c: char) -> bool {
     c == '.' || is_word_char(c)
 }
 
 /// True for a character that a quoted string shows as it is.
-pub(super) fn is_printed(c: char) -> bool {
+pub fn is_printed(c: char) -> bool {
     if c.is_ascii() {
         (' '..='~').contains(&c)
     } else {

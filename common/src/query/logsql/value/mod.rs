@@ -26,8 +26,8 @@ pub use time::{ParsedTime, parse_clock_time, parse_time};
 pub use timestamp::{format_iso8601, format_rfc3339, parse_iso8601, parse_rfc3339};
 
 /// Nanoseconds in a second and in the longer units.
-pub(crate) const SECOND: i64 = 1_000_000_000;
-pub(crate) const MINUTE: i64 = 60 * SECOND;
-pub(crate) const HOUR: i64 = 60 * MINUTE;
-pub(crate) const DAY: i64 = 24 * HOUR;
-pub(crate) const WEEK: i64 = 7 * DAY;
+pub const SECOND: i64 = 1_000_000_000;
+pub const MINUTE: i64 = 60 * SECOND;
+pub const HOUR: i64 = 60 * MINUTE;
+pub const DAY: i64 = 24 * HOUR;
+pub const WEEK: i64 = 7 * DAY;
