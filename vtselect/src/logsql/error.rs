@@ -14,13 +14,21 @@ pub struct ParseError {
 const SHOWN: usize = 60;
 
 impl ParseError {
-    /// `position` is a byte offset in `query`; it is moved to the nearest character start before it.
-    pub(super) fn new(query: &str, position: usize, reason: impl Into<String>) -> Self {
-        let position = query.floor_char_boundary(position);
+    /// An error at a byte offset in a query that is not known yet: parsing makes many errors that are never shown.
+    pub(super) fn at(position: usize, reason: impl Into<String>) -> Self {
         Self {
-            query: query.to_owned(),
+            query: String::new(),
             position,
             reason: reason.into(),
+        }
+    }
+
+    /// The same error in its query. The position is moved to the nearest character start before it.
+    pub(super) fn in_query(self, query: &str) -> Self {
+        Self {
+            query: query.to_owned(),
+            position: query.floor_char_boundary(self.position),
+            ..self
         }
     }
 
@@ -87,7 +95,7 @@ mod tests {
 
     #[test]
     fn the_caret_points_at_the_position() {
-        let error = ParseError::new("a:b |\nfoo:(", 11, "expected a filter");
+        let error = ParseError::at(11, "expected a filter").in_query("a:b |\nfoo:(");
         assert_eq!(error.line_column(), (2, 6));
         let text = error.to_string();
         assert!(
@@ -99,13 +107,13 @@ mod tests {
     #[test]
     fn long_lines_are_cut_and_positions_inside_characters_move_back() {
         let query = format!("{}й", "x".repeat(500));
-        let error = ParseError::new(&query, 501, "odd");
+        let error = ParseError::at(501, "odd").in_query(&query);
         assert_eq!(error.position(), 500);
         let text = error.to_string();
         assert!(
             text.ends_with(&format!("\n{}й\n{}^", "x".repeat(60), " ".repeat(60))),
             "{text}"
         );
-        assert_eq!(ParseError::new("", 9, "empty").line_column(), (1, 1));
+        assert_eq!(ParseError::at(9, "empty").in_query("").line_column(), (1, 1));
     }
 }

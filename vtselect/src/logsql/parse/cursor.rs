@@ -10,7 +10,7 @@ use super::{ParseContext, Result};
 /// How deep parentheses, negations and subqueries may nest.
 const MAX_DEPTH: u32 = 100;
 /// Steps per token before a query is refused: only texts made to be ambiguous need more than a few.
-const STEPS_PER_TOKEN: usize = 50;
+const STEPS_PER_TOKEN: usize = 10;
 
 /// Symbols that end a value made of adjacent tokens.
 pub(super) const VALUE_END: &[&str] = &[",", "(", ")", "[", "]", "|"];
@@ -25,7 +25,6 @@ pub(super) const PART_END: &[&str] = &["|", ")"];
 
 /// The tokens, and how far they are read.
 pub(super) struct Cursor<'q> {
-    query: &'q str,
     tokens: Vec<Token<'q>>,
     at: usize,
     depth: u32,
@@ -50,9 +49,8 @@ static END: Token<'static> = Token {
 impl<'q> Cursor<'q> {
     pub(super) fn new(query: &'q str, context: ParseContext) -> Self {
         let tokens = tokenize(query);
-        let steps_left = STEPS_PER_TOKEN * (tokens.len() + 20);
+        let steps_left = STEPS_PER_TOKEN * (tokens.len() + 100);
         Self {
-            query,
             tokens,
             at: 0,
             depth: 0,
@@ -155,13 +153,13 @@ impl<'q> Cursor<'q> {
 
     /// An error at the current token.
     pub(super) fn error(&self, reason: impl Into<String>) -> ParseError {
-        ParseError::new(self.query, self.token().start.min(self.query.len()), reason)
+        ParseError::at(self.token().start, reason)
     }
 
     /// An error at a place before.
     pub(super) fn error_at(&self, mark: Mark, reason: impl Into<String>) -> ParseError {
-        let start = self.tokens.get(mark.0).map_or(self.query.len(), |token| token.start);
-        ParseError::new(self.query, start, reason)
+        let start = self.tokens.get(mark.0).map_or(usize::MAX, |token| token.start);
+        ParseError::at(start, reason)
     }
 
     /// An error that says what should have been here, and what is.

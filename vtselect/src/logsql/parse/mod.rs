@@ -54,11 +54,8 @@ pub fn parse_filter(text: &str, context: &ParseContext) -> Result<Filter> {
     if query.pipes.is_empty() {
         return Ok(query.filter);
     }
-    Err(ParseError::new(
-        text,
-        text.find('|').unwrap_or(0),
-        "expected a filter without pipes",
-    ))
+    let error = ParseError::at(text.find('|').unwrap_or(0), "expected a filter without pipes");
+    Err(error.in_query(text))
 }
 
 /// Parses a single pipe, without the `|`.
@@ -88,5 +85,5 @@ fn whole<T>(text: &str, context: &ParseContext, parse: impl FnOnce(&mut Cursor<'
             Err(cursor.expected("the end of the query"))
         }
     });
-    cursor.check_work().and(parsed)
+    cursor.check_work().and(parsed).map_err(|error| error.in_query(text))
 }

@@ -3,7 +3,7 @@
 use super::super::ast::{Pipe, Query, QueryOptions, Subquery};
 use super::super::value::{parse_duration, parse_uint};
 use super::Result;
-use super::cursor::{Cursor, Mark, VALUE_END};
+use super::cursor::{Cursor, VALUE_END};
 use super::filter::filter;
 use super::pipes::{self, pipe};
 
@@ -12,12 +12,14 @@ const MAX_CONCURRENCY: u64 = 1_024;
 
 /// `options(...) filter | pipe | pipe`.
 pub(super) fn query(c: &mut Cursor<'_>) -> Result<Query> {
-    let options = options(c)?;
-    c.options.push(options);
-    let body = c.nested(body);
-    let options = c.options.pop().unwrap_or_default();
-    let (filter, pipes) = body?;
-    Ok(Query { options, filter, pipes })
+    c.nested(|c| {
+        let options = options(c)?;
+        c.options.push(options);
+        let body = body(c);
+        let options = c.options.pop().unwrap_or_default();
+        let (filter, pipes) = body?;
+        Ok(Query { options, filter, pipes })
+    })
 }
 
 fn body(c: &mut Cursor<'_>) -> Result<(super::Filter, Vec<Pipe>)> {
@@ -42,16 +44,19 @@ pub(super) fn query_in_parens(c: &mut Cursor<'_>) -> Result<Query> {
 
 /// A query in parentheses that gives the values of one field; `None` for `(*)`, which stands for any value.
 pub(super) fn subquery(c: &mut Cursor<'_>) -> Result<Option<Subquery>> {
-    let mark = c.mark();
-    let query = query_in_parens(c)?;
-    if query.pipes.is_empty() && query.filter.is_star() {
-        return Ok(None);
-    }
-    let field = single_field(c, mark, query.pipes.last())?;
-    Ok(Some(Subquery { query, field }))
+    c.expect("(")?;
+    let query = query(c)?;
+    let any = query.pipes.is_empty() && query.filter.is_star();
+    let field = if any {
+        String::new()
+    } else {
+        single_field(c, query.pipes.last())?
+    };
+    c.expect(")")?;
+    Ok((!any).then_some(Subquery { query, field }))
 }
 
-fn single_field(c: &Cursor<'_>, mark: Mark, last: Option<&Pipe>) -> Result<String> {
+fn single_field(c: &Cursor<'_>, last: Option<&Pipe>) -> Result<String> {
     let field = match last {
         Some(Pipe::Fields(pipes::Fields { fields, .. })) => match fields.as_slice() {
             [field] if field.prefix().is_none() => Some(field.as_str().to_owned()),
@@ -60,12 +65,8 @@ fn single_field(c: &Cursor<'_>, mark: Mark, last: Option<&Pipe>) -> Result<Strin
         Some(Pipe::Uniq(uniq)) if uniq.by.len() == 1 => uniq.by.first().cloned(),
         _ => None,
     };
-    field.ok_or_else(|| {
-        c.error_at(
-            mark,
-            "expected values or a query that ends with a 'fields' or 'uniq' pipe of a single field",
-        )
-    })
+    field
+        .ok_or_else(|| c.error("expected values or a query that ends with a 'fields' or 'uniq' pipe of a single field"))
 }
 
 /// `options(key=value, ...)` over those of the query around this one.

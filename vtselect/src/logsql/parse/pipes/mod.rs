@@ -98,6 +98,9 @@ trait Shape: Sized {
     }
 }
 
+/// Reads the arguments of one pipe.
+type Parser = fn(&mut Cursor<'_>) -> Result<Pipe>;
+
 /// Makes the enum of pipes from the table: variant, shape, canonical name, aliases, whether the names are reserved
 /// words (or only mean the pipe after a `|`), whether rows can pass while they arrive (live tailing), and whether the
 /// last rows of the result come from the last rows of the input.
@@ -148,16 +151,11 @@ macro_rules! pipes {
             }
         }
 
-        /// Reads the pipe that the current word names; `None` when it names none.
-        fn named(c: &mut Cursor<'_>) -> Option<Result<Pipe>> {
-            $(
-                if c.is_any(&[$name $(, $alias)*]) {
-                    c.advance();
-                    return Some(<$shape as Shape>::parse(c, $name).map(Pipe::$variant));
-                }
-            )+
-            None
-        }
+        /// The names of each pipe and how its arguments are read. A table of functions, not a chain of conditions: the
+        /// parser is recursive, and one function with the locals of all pipes would need much of the stack.
+        const PARSERS: &[(&[&str], Parser)] = &[
+            $((&[$name $(, $alias)*], |c| <$shape as Shape>::parse(c, $name).map(Pipe::$variant)),)+
+        ];
 
         const WORDS: &[(&str, bool)] = &[$(($name, pipes!(@ $word)) $(, ($alias, pipes!(@ $word)))*),+];
     };
@@ -226,8 +224,9 @@ pub(in super::super) fn is_reserved(word: &str) -> bool {
 
 /// A pipe. Without a name it is `stats` without its keyword, or else a filter.
 pub(super) fn pipe(c: &mut Cursor<'_>) -> Result<Pipe> {
-    if let Some(pipe) = named(c) {
-        return pipe;
+    if let Some((_, parser)) = PARSERS.iter().find(|(names, _)| c.is_any(names)) {
+        c.advance();
+        return parser(c);
     }
     let mark = c.mark();
     let no_stats = match stats_pipe::parse(c) {

@@ -29,6 +29,9 @@ trait Shape: Sized + fmt::Display {
     fn parse(c: &mut Cursor<'_>) -> Result<Self>;
 }
 
+/// Reads the arguments of one function.
+type Parser = fn(&mut Cursor<'_>) -> Result<StatsFunc>;
+
 /// Makes the enum of functions from the table: variant, shape, name, and whether the name is a reserved word (or only
 /// means the function right in front of its parenthesis).
 macro_rules! functions {
@@ -57,18 +60,10 @@ macro_rules! functions {
             }
         }
 
-        /// A function call.
-        pub(super) fn function(c: &mut Cursor<'_>) -> Result<StatsFunc> {
-            $(
-                if c.is($name) && (functions!(@ $word) || c.next_is("(") && c.next_is_adjacent()) {
-                    c.advance();
-                    return <$shape as Shape>::parse(c).map(StatsFunc::$variant);
-                }
-            )+
-            Err(c.expected("a pipe, a statistics function or a filter"))
-        }
-
-        const WORDS: &[(&str, bool)] = &[$(($name, functions!(@ $word))),+];
+        /// The name of each function, whether it is reserved, and how the arguments are read.
+        const PARSERS: &[(&str, bool, Parser)] = &[
+            $(($name, functions!(@ $word), |c| <$shape as Shape>::parse(c).map(StatsFunc::$variant)),)+
+        ];
     };
     (@ reserved) => { true };
     (@ contextual) => { false };
@@ -101,7 +96,20 @@ functions! {
     Values(Limited)              "values"          reserved;
 }
 
+/// A function call.
+pub(super) fn function(c: &mut Cursor<'_>) -> Result<StatsFunc> {
+    let called = |reserved| reserved || c.next_is("(") && c.next_is_adjacent();
+    let Some((_, _, parser)) = PARSERS
+        .iter()
+        .find(|(name, reserved, _)| c.is(name) && called(*reserved))
+    else {
+        return Err(c.expected("a pipe, a statistics function or a filter"));
+    };
+    c.advance();
+    parser(c)
+}
+
 /// True for a word, in lower case, that names a function wherever it stands.
 pub(in super::super) fn is_reserved(word: &str) -> bool {
-    WORDS.iter().any(|&(name, reserved)| reserved && name == word)
+    PARSERS.iter().any(|&(name, reserved, _)| reserved && name == word)
 }
