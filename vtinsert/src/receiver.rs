@@ -93,6 +93,13 @@ impl Receiver {
         otlp::grpc::TraceService::new(self.clone())
     }
 
+    /// OTLP/gRPC with the service `grpc.health.v1.Health`, which says that it serves.
+    pub async fn grpc_routes(self: &Arc<Self>) -> tonic::service::Routes {
+        let (reporter, health) = tonic_health::server::health_reporter();
+        reporter.set_serving::<otlp::grpc::TraceService>().await;
+        tonic::service::Routes::new(health).add_service(self.grpc_service())
+    }
+
     pub(crate) fn body_limits(&self) -> BodyLimits {
         self.body_limits
     }

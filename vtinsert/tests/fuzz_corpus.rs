@@ -1,4 +1,10 @@
 //! Runs the fuzz targets on their corpora, and on corpora cut and damaged in simple ways.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panic"
+)]
 
 #[path = "../fuzz/readers.rs"]
 mod readers;

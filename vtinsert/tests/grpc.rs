@@ -1,4 +1,10 @@
 //! OTLP/gRPC over real sockets, with tonic's client and with frames made by hand.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panic"
+)]
 
 mod support;
 
@@ -13,6 +19,9 @@ use support::{Node, body, request, span};
 use tonic::codec::CompressionEncoding;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 use vtinsert::{InsertConfig, RetryInfo, RpcStatus};
 
 async fn channel(node: &Node) -> Channel {
@@ -154,6 +163,28 @@ async fn overload_of_the_receiver_is_resource_exhausted_with_a_delay() {
     );
     node.sink.release();
     others.remove(0).await.unwrap();
+}
+
+#[tokio::test]
+async fn health_says_that_the_service_serves() {
+    let node = Node::start().await;
+    let mut health = HealthClient::new(channel(&node).await);
+    for service in ["", "opentelemetry.proto.collector.trace.v1.TraceService"] {
+        let answer = health
+            .check(HealthCheckRequest {
+                service: service.into(),
+            })
+            .await
+            .unwrap();
+        assert_eq!(answer.into_inner().status(), ServingStatus::Serving);
+    }
+    let unknown = health
+        .check(HealthCheckRequest {
+            service: "other".into(),
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(unknown.code(), Code::NotFound);
 }
 
 /// What a hand-made call is answered.

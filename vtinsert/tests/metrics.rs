@@ -1,4 +1,10 @@
 //! What the receivers count, as Prometheus would read it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panic"
+)]
 
 mod support;
 

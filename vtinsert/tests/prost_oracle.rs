@@ -1,4 +1,10 @@
 //! Walkers of the wire against prost: what one accepts the other accepts, and both read the same.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panic"
+)]
 
 mod support;
 

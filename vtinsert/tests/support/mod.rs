@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use vtinsert::{InsertConfig, Receiver, TimeWindow};
 
@@ -30,9 +30,15 @@ pub struct RecordingSink {
     batches: Mutex<Vec<BatchWrite>>,
     error: Mutex<Option<WriteError>>,
     gate: Semaphore,
+    begun: watch::Sender<usize>,
 }
 
 impl RecordingSink {
+    /// Waits until `writes` writes have begun, done or not.
+    pub async fn has_begun(&self, writes: usize) {
+        self.begun.subscribe().wait_for(|begun| *begun >= writes).await.unwrap();
+    }
+
     pub fn batches(&self) -> Vec<BatchWrite> {
         self.batches.lock().unwrap().clone()
     }
@@ -60,6 +66,7 @@ impl RecordingSink {
 #[async_trait::async_trait]
 impl SpanSink for RecordingSink {
     async fn write(&self, batch: BatchWrite) -> Result<(), WriteError> {
+        self.begun.send_modify(|begun| *begun += 1);
         let _pass = self.gate.acquire().await.unwrap();
         if let Some(error) = self.error.lock().unwrap().clone() {
             return Err(error);
@@ -87,18 +94,19 @@ impl Node {
             batches: Mutex::default(),
             error: Mutex::default(),
             gate: Semaphore::new(1000),
+            begun: watch::Sender::new(0),
         });
         let receiver = Receiver::new(config, WINDOW, sink.clone());
         let http = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let grpc = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (http_addr, grpc_addr) = (http.local_addr().unwrap(), grpc.local_addr().unwrap());
         let router = receiver.http_router();
-        let service = receiver.grpc_service();
+        let routes = receiver.grpc_routes().await;
         let tasks = vec![
             tokio::spawn(async move { axum::serve(http, router).await.unwrap() }),
             tokio::spawn(async move {
                 tonic::transport::Server::builder()
-                    .add_service(service)
+                    .add_routes(routes)
                     .serve_with_incoming(tonic::transport::server::TcpIncoming::from(grpc))
                     .await
                     .unwrap();

@@ -120,7 +120,7 @@ fn values_keep_their_types() {
     );
     assert_eq!(value(r#"{"doubleValue":"2.5"}"#), AttrValue::Double(2.5));
     assert!(matches!(value(r#"{"doubleValue":"NaN"}"#), AttrValue::Double(d) if d.is_nan()));
-    let exact = 0.177_827_941_003_892_28;
+    let exact = 0.177_827_941_003_892_3;
     assert_eq!(
         value(&format!(r#"{{"doubleValue":{exact:?}}}"#)),
         AttrValue::Double(exact)

@@ -7,6 +7,13 @@ use super::reason::{Place, Reason};
 use common::otlp::wire::{Field, Fields};
 use common::time::{TimeRange, UnixNanos};
 
+/// The keys of fields 1 and 2 with a length and bytes
+const KEY_1: u8 = 1 << 3 | 2;
+const KEY_2: u8 = 2 << 3 | 2;
+/// The keys of `AnyValue.bool_value` and `int_value`
+const BOOL: u8 = 2 << 3;
+const INT: u8 = 3 << 3;
+
 #[derive(Clone, Debug)]
 pub(super) struct Checker {
     pub limits: SpanLimits,
@@ -51,7 +58,7 @@ impl Checker {
         let mut fields = Fields::new(message);
         while let Some(field) = fields.next_field()? {
             match field.number {
-                1 | 2 => drop(field.text()?),
+                1 | 2 => text(field.bytes()?)?,
                 3 => self.attribute(&field, &mut attributes)?,
                 4 => drop(field.low32()?),
                 _ => {}
@@ -70,7 +77,7 @@ impl Checker {
             match field.number {
                 1 => trace_id = field.bytes()?,
                 2 => span_id = field.bytes()?,
-                3 | 5 => drop(field.text()?),
+                3 | 5 => text(field.bytes()?)?,
                 4 => parent = field.bytes()?,
                 6 | 10 | 12 | 14 => drop(field.low32()?),
                 7 => start = field.fixed64()?,
@@ -94,7 +101,7 @@ impl Checker {
         while let Some(field) = fields.next_field()? {
             match field.number {
                 1 => drop(field.fixed64()?),
-                2 => drop(field.text()?),
+                2 => text(field.bytes()?)?,
                 3 => self.attribute(&field, &mut attributes)?,
                 4 => drop(field.low32()?),
                 _ => {}
@@ -110,7 +117,7 @@ impl Checker {
         while let Some(field) = fields.next_field()? {
             match field.number {
                 1 | 2 => drop(field.bytes()?),
-                3 => drop(field.text()?),
+                3 => text(field.bytes()?)?,
                 4 => self.attribute(&field, &mut attributes)?,
                 5 => drop(field.low32()?),
                 6 => drop(field.fixed32()?),
@@ -128,10 +135,14 @@ impl Checker {
 
     #[inline]
     fn key_value(&self, message: &[u8], depth: usize) -> Result<(), Reason> {
+        if let Some((key, value)) = short_key_value(message) {
+            self.key(key)?;
+            return self.any_value(value, depth);
+        }
         let mut fields = Fields::new(message);
         while let Some(field) = fields.next_field()? {
             match field.number {
-                1 if field.text()?.len() > self.limits.max_key_length => return Err(Reason::KeyTooLong),
+                1 => self.key(field.bytes()?)?,
                 2 => self.any_value(field.bytes()?, depth)?,
                 3 => drop(field.low32()?),
                 _ => {}
@@ -141,11 +152,25 @@ impl Checker {
     }
 
     #[inline]
+    fn key(&self, key: &[u8]) -> Result<(), Reason> {
+        if key.len() > self.limits.max_key_length {
+            return Err(Reason::KeyTooLong);
+        }
+        text(key)
+    }
+
+    /// The usual values, a short text, a truth value or a small number, are recognised at a glance.
+    #[inline]
     fn any_value(&self, message: &[u8], depth: usize) -> Result<(), Reason> {
+        match message {
+            [KEY_1, len @ 0..0x80, value @ ..] if usize::from(*len) == value.len() => return text(value),
+            [BOOL | INT, 0..0x80] | [INT, 0x80..=0xff, 0..0x80] => return Ok(()),
+            _ => {}
+        }
         let mut fields = Fields::new(message);
         while let Some(field) = fields.next_field()? {
             match field.number {
-                1 => drop(field.text()?),
+                1 => text(field.bytes()?)?,
                 2 | 3 | 8 => drop(field.varint()?),
                 4 => drop(field.fixed64()?),
                 5 => self.list(field.bytes()?, depth, Self::any_value)?,
@@ -212,7 +237,7 @@ fn status(message: &[u8]) -> Result<(), Reason> {
     let mut fields = Fields::new(message);
     while let Some(field) = fields.next_field()? {
         match field.number {
-            2 => drop(field.text()?),
+            2 => text(field.bytes()?)?,
             3 => drop(field.low32()?),
             _ => {}
         }
@@ -231,6 +256,24 @@ fn entity(message: &[u8]) -> Result<(), Reason> {
     Ok(())
 }
 
+/// Most texts are short and ASCII, for which the standard check of UTF-8 takes its slowest way.
+#[inline]
 fn text(bytes: &[u8]) -> Result<(), Reason> {
-    std::str::from_utf8(bytes).map(drop).map_err(|_| Reason::NotUtf8)
+    if bytes.is_ascii() || std::str::from_utf8(bytes).is_ok() {
+        Ok(())
+    } else {
+        Err(Reason::NotUtf8)
+    }
+}
+
+/// Key and value of a `KeyValue` as nearly all exporters write it: each once, in this order, shorter than 128 bytes.
+#[inline]
+fn short_key_value(message: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [KEY_1, key_len @ 0..0x80, rest @ ..] = message else {
+        return None;
+    };
+    let (key, [KEY_2, value_len @ 0..0x80, value @ ..]) = rest.split_at_checked(usize::from(*key_len))? else {
+        return None;
+    };
+    (usize::from(*value_len) == value.len()).then_some((key, value))
 }
