@@ -167,6 +167,10 @@ pub struct BlockHeader {
     pub resource_services: Vec<u32>,
     /// Whether each resource's `service.name` is a text or missing, so that `services` says all of it
     pub services_are_texts: bool,
+    /// Attribute keys of its resources, ascending; `None` where they are too many to list
+    pub resource_keys: Option<Vec<String>>,
+    /// Attribute keys of its scopes
+    pub scope_keys: Option<Vec<String>>,
     pub columns: BlockColumns,
     /// Bytes of all its chunks
     pub bytes: u64,
@@ -210,6 +214,11 @@ impl BlockHeader {
         let found = self.tenants.iter().find(|t| t.tenant == tenant.0);
         found.map_or(0..0, |t| t.first_row..t.first_row + t.rows)
     }
+}
+
+/// Whether a key may be among listed ones.
+pub fn may_have_key(keys: &Option<Vec<String>>, key: &str) -> bool {
+    keys.as_ref().is_none_or(|keys| keys.binary_search_by(|known| known.as_str().cmp(key)).is_ok())
 }
 
 /// No header is larger than this when decompressed.

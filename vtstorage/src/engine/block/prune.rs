@@ -1,6 +1,6 @@
 //! What a block surely does not hold, told from its header and membership filters.
 
-use super::header::{BlockHeader, ColumnData, ColumnMeta};
+use super::header::{BlockHeader, ColumnData, ColumnMeta, may_have_key};
 use super::membership;
 use super::pages::Pages;
 use super::source::attr_column;
@@ -22,6 +22,8 @@ pub(super) fn may_contain(
         Column::Attr { level: AttrLevel::Resource, key } if &**key == SERVICE_NAME && header.services_are_texts => {
             return Ok(!text.is_empty() && header.services.binary_search_by(|s| s.as_str().cmp(text)).is_ok());
         }
+        Column::Attr { level: AttrLevel::Resource, key } => return Ok(may_have_key(&header.resource_keys, key)),
+        Column::Attr { level: AttrLevel::Scope, key } => return Ok(may_have_key(&header.scope_keys, key)),
         Column::Field(SpanField::Name) => (Some(&columns.span.name), false),
         Column::Attr { level: AttrLevel::Span, key } => attr_column(&columns.spans, key),
         Column::Event { field: EventField::Attr(key), .. } => attr_column(&columns.events, key),
@@ -73,6 +75,8 @@ pub(super) fn may_be_within(header: &BlockHeader, column: &Column, min: f64, max
     let overlaps = |least: f64, greatest: f64| least <= max && min <= greatest;
     let (meta, may_be_spilled) = match column {
         Column::Field(SpanField::Duration) => return overlaps(0.0, header.max_duration as f64),
+        Column::Attr { level: AttrLevel::Resource, key } => return may_have_key(&header.resource_keys, key),
+        Column::Attr { level: AttrLevel::Scope, key } => return may_have_key(&header.scope_keys, key),
         Column::Field(SpanField::Start) => return overlaps(header.min_start as f64, header.max_start as f64),
         Column::Attr { level: AttrLevel::Span, key } => attr_column(&columns.spans, key),
         Column::Event { field: EventField::Attr(key), .. } => attr_column(&columns.events, key),

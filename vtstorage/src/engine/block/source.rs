@@ -1,6 +1,6 @@
 //! A block as a [`RowSource`]: columns for filters and aggregates, read page by page where rows are wanted.
 
-use super::header::{BlockHeader, ColumnMeta, Field, TableMeta};
+use super::header::{BlockHeader, ColumnMeta, Field, TableMeta, may_have_key};
 use super::pages::Pages;
 use super::values::{self, Gathered};
 use super::{Block, materialize, nested, prune};
@@ -329,6 +329,8 @@ impl RowSource for BlockRows<'_> {
     fn load(&mut self, column: &Column, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
         match column {
             Column::Field(field) => self.field(*field, want),
+            Column::Attr { level: AttrLevel::Resource, key } if !may_have_key(&self.header().resource_keys, key) => Ok(None),
+            Column::Attr { level: AttrLevel::Scope, key } if !may_have_key(&self.header().scope_keys, key) => Ok(None),
             Column::Attr { level: AttrLevel::Resource, key } => self.of_resource(key, want),
             Column::Attr { level: AttrLevel::Scope, key } => {
                 self.of_scope(want, &|scope| common::value::find(&scope.attributes, key).cloned())

@@ -7,14 +7,16 @@ use super::header::{
 use super::order::{self, BlockRows, RowRef, row_of};
 use super::table::{ColumnMap, TableBuilder};
 use super::{BlockOptions, CatalogueEntry, EncodedBlock};
-use crate::engine::batch::{CellKind, Origin, SpanBatch, SpanRow, read_resource};
+use crate::engine::batch::{CellKind, Origin, SpanBatch, SpanRow, read_resource, read_scope};
 use crate::engine::codec::IntKind;
 use crate::engine::codec::ints::IntUse;
 use crate::engine::error::StorageError;
 use common::ids::TenantId;
 use common::span::{SERVICE_NAME, duration_nanos};
 use common::time::NANOS_PER_DAY;
+use common::value::Attribute;
 use hashbrown::HashMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Encodes batches as blocks: one or more for each day and epoch. Repeated spans (same identity) are kept once.
@@ -253,6 +255,8 @@ impl<'a> Writer<'a> {
         distinct_services.dedup();
         let place = |name: &String| distinct_services.binary_search(name).unwrap_or_default() as u32;
         let resource_services = services.iter().map(place).collect();
+        let resource_keys = keys(&self.resources.distinct, |origin| Ok(read_resource(origin)?.attributes))?;
+        let scope_keys = keys(&self.scopes.distinct, |origin| Ok(read_scope(origin)?.attributes))?;
         let columns = BlockColumns {
             trace: trace_columns(&self.intrinsics, min_start, &mut streams)?,
             span: span_columns(&self.intrinsics, names.meta, &mut streams)?,
@@ -278,6 +282,8 @@ impl<'a> Writer<'a> {
             services: distinct_services,
             resource_services,
             services_are_texts,
+            resource_keys,
+            scope_keys,
             columns,
             bytes: streams.chunks.iter().map(|(_, bytes)| bytes.len() as u64).sum(),
         };
@@ -316,6 +322,24 @@ impl Parents {
 fn services(resources: &[&Origin]) -> Result<Vec<String>, StorageError> {
     let name = |origin: &&Origin| Ok(read_resource(origin)?.service_name().unwrap_or_default().to_owned());
     resources.iter().map(name).collect()
+}
+
+/// So many keys of resources or scopes are listed in a header.
+const MAX_KEYS: usize = 256;
+
+/// The attribute keys of resources or scopes, ascending; `None` if there are too many to list.
+fn keys(
+    origins: &[&Origin],
+    attributes: impl Fn(&[u8]) -> Result<Vec<Attribute>, StorageError>,
+) -> Result<Option<Vec<String>>, StorageError> {
+    let mut keys = BTreeSet::new();
+    for origin in origins {
+        keys.extend(attributes(origin)?.into_iter().map(|attribute| attribute.key));
+        if keys.len() > MAX_KEYS {
+            return Ok(None);
+        }
+    }
+    Ok(Some(keys.into_iter().map(|key| key.to_string()).collect()))
 }
 
 /// Whether the resource's `service.name` is a text with content, or missing.
