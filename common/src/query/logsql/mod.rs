@@ -3,5 +3,7 @@
 //! it over their columns and the query side over rows of texts. It knows no query text, no rows and no columns.
 
 pub mod chars;
+pub mod order;
 pub mod regexp;
+pub mod text;
 pub mod value;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
+pub use common::query::logsql::text::PatternEnds;
+
 use super::super::quote::Quoted;
 use super::super::regexp::Regexp;
 use super::super::value::format_ipv4;
@@ -96,32 +98,14 @@ pub enum FieldTest {
     ContainsCommonCase(Vec<String>),
 }
 
-/// Which ends of the value a pattern must reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum PatternEnds {
-    None,
-    Start,
-    End,
-    Both,
-}
-
-impl PatternEnds {
-    /// The name of the filter function.
-    pub fn function(self) -> &'static str {
-        match self {
-            Self::None => "pattern_match",
-            Self::Start => "pattern_match_prefix",
-            Self::End => "pattern_match_suffix",
-            Self::Both => "pattern_match_full",
-        }
-    }
-}
-
 impl Filter {
-    /// A test of a field; no field is `_msg`.
+    /// A test of a field; no field is `_msg`. The test of `*` without a field is passed by every row.
     pub(in super::super) fn field(field: Option<&str>, test: FieldTest) -> Self {
-        Self::Field(field.unwrap_or(MESSAGE).to_owned(), test)
+        let field = field.unwrap_or(MESSAGE);
+        match test {
+            FieldTest::Prefix(prefix) if field == MESSAGE && prefix.is_empty() => Self::Any,
+            test => Self::Field(field.to_owned(), test),
+        }
     }
 
     /// All of the filters: nested `And`s are opened, a single filter is itself.
@@ -158,11 +142,7 @@ impl Filter {
 
     /// True for `*`, which matches every row.
     pub fn is_star(&self) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Field(field, FieldTest::Prefix(prefix)) => field == MESSAGE && prefix.is_empty(),
-            _ => false,
-        }
+        matches!(self, Self::Any)
     }
 }
 

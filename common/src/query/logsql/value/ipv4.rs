@@ -49,7 +49,8 @@ pub fn parse_ipv6_cidr(s: &str) -> Option<(Ipv6Addr, Ipv6Addr)> {
     Some(((address & !host).into(), (address | host).into()))
 }
 
-fn parse_ipv6(s: &str) -> Option<Ipv6Addr> {
+/// An IPv6 address, or an IPv4 address as the mapped one.
+pub fn parse_ipv6(s: &str) -> Option<Ipv6Addr> {
     s.parse()
         .ok()
         .or_else(|| parse_ipv4(s).map(|v4| Ipv4Addr::from(v4).to_ipv6_mapped()))
