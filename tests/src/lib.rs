@@ -1,3 +1,4 @@
 //! tests
 
+pub mod conformance;
 pub mod contract_suite;
