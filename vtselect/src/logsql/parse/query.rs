@@ -1,6 +1,6 @@
 //! Queries, their options, and queries that stand for a list of values.
 
-use super::super::ast::{Pipe, Query, QueryOptions, Subquery};
+use super::super::ast::{Filter, Pipe, Query, QueryOptions, Subquery};
 use super::super::value::{parse_duration, parse_uint};
 use super::Result;
 use super::cursor::{Cursor, VALUE_END};
@@ -22,7 +22,7 @@ pub(super) fn query(c: &mut Cursor<'_>) -> Result<Query> {
     })
 }
 
-fn body(c: &mut Cursor<'_>) -> Result<(super::Filter, Vec<Pipe>)> {
+fn body(c: &mut Cursor<'_>) -> Result<(Filter, Vec<Pipe>)> {
     let filter = filter(c)?;
     let mut pipes = Vec::new();
     while c.eat("|") {
@@ -122,7 +122,7 @@ fn option(c: &mut Cursor<'_>, options: &mut QueryOptions) -> Result<()> {
     Ok(())
 }
 
-fn global_filter(c: &mut Cursor<'_>) -> Result<super::Filter> {
+fn global_filter(c: &mut Cursor<'_>) -> Result<Filter> {
     let mark = c.mark();
     let query = query_in_parens(c)?;
     if query.pipes.is_empty() {

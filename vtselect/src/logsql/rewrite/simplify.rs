@@ -20,7 +20,6 @@ pub(in super::super) fn simplify(query: &mut Query) {
 /// Drops `*` from conjunctions; an alternative with `*` is `*`.
 fn without_stars(filter: Filter) -> Filter {
     match filter {
-        filter if filter.is_star() => Filter::Any,
         Filter::And(filters) => {
             let rest: Vec<_> = filters
                 .into_iter()

@@ -28,11 +28,12 @@ pub struct Top {
 
 impl Shape for Top {
     fn parse(c: &mut Cursor<'_>, _: &str) -> Result<Self> {
-        let (limit, limit_text) = if at_number(c) {
+        let (limit, text) = if at_number(c) {
             whole_number(c, 1)?
         } else {
             (DEFAULT_LIMIT, String::new())
         };
+        let limit_text = if limit == DEFAULT_LIMIT { String::new() } else { text };
         let by = by_fields(c, &["hits", "rank"])?;
         let mut top = Self {
             limit,
