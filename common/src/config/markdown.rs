@@ -58,7 +58,7 @@ fn meaning(arg: &Arg) -> String {
         .map(|value| format!("`{}`", value.get_name()))
         .collect();
     if !values.is_empty() && values != ["`true`", "`false`"] {
-        let _ = write!(text, " One of {}.", values.join(", "));
+        let _ = write!(text, ". One of {}", values.join(", "));
     }
     text
 }

@@ -283,5 +283,5 @@ fn the_documentation_has_a_row_per_flag() {
         text.contains("| `--insert.disable` | `false` | Refuse everything \\| always |\n"),
         "{text}"
     );
-    assert!(text.contains("One of `interval`, `always`, `off`."), "{text}");
+    assert!(text.contains(". One of `interval`, `always`, `off` |"), "{text}");
 }
