@@ -43,7 +43,11 @@ async fn load(engine: &Engine, corpus: &PathBuf) {
         let mut otlp = vec![0; u32::from_le_bytes(length) as usize];
         file.read_exact(&mut otlp).expect("message");
         let otlp = Bytes::from(otlp);
-        let batch = BatchWrite { tenant: TenantId(0), request_id: RequestId::of(TenantId(0), &otlp), otlp };
+        let batch = BatchWrite {
+            tenant: TenantId(0),
+            request_id: RequestId::of(TenantId(0), &otlp),
+            otlp,
+        };
         while engine.write(batch.clone()).await.is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -60,8 +64,14 @@ fn tag(key: &str, value: &str) -> Filter {
         Column::span(key),
         Column::scope(key),
         Column::resource(key),
-        Column::Event { field: EventField::Attr(key.into()), index: None },
-        Column::Link { field: LinkField::Attr(key.into()), index: None },
+        Column::Event {
+            field: EventField::Attr(key.into()),
+            index: None,
+        },
+        Column::Link {
+            field: LinkField::Attr(key.into()),
+            index: None,
+        },
     ];
     let equals = |column| Filter::Test(column, Predicate::Text(TextMatch::Equals(value.into())));
     Filter::any(columns.into_iter().map(equals).collect())
@@ -97,9 +107,17 @@ fn sample(corpus: &std::path::Path) -> Sample {
 
 fn plans(run: usize, sample: &Sample) -> Vec<(&'static str, Plan)> {
     let shift = run as u64 * 1_000_000_000;
-    let range = TimeRange::new(UnixNanos(sample.range.start.0 + shift), UnixNanos(sample.range.end.0 + shift));
+    let range = TimeRange::new(
+        UnixNanos(sample.range.start.0 + shift),
+        UnixNanos(sample.range.end.0 + shift),
+    );
     let tenant = TenantId(0);
-    let search = |limit, order, filter| Plan { tenant, range, filter, shape: Shape::Search { limit, order } };
+    let search = |limit, order, filter| Plan {
+        tenant,
+        range,
+        filter,
+        shape: Shape::Search { limit, order },
+    };
     let newest = |limit, filter| search(limit, Order::Newest, filter);
     let cart = || service("cart-service");
     let id = sample.ids[run * 7 % sample.ids.len()];
@@ -107,7 +125,10 @@ fn plans(run: usize, sample: &Sample) -> Vec<(&'static str, Plan)> {
     let absent = TraceId((run as u128 + 1).to_be_bytes());
     let contains = Predicate::Text(TextMatch::Contains("/api/v1/orders/4".into()));
     let pattern = Predicate::Text(TextMatch::Regex("orders/[0-9]*77$".into()));
-    let operations = CatalogueQuery::Operations { service: "cart-service".into(), kind: None };
+    let operations = CatalogueQuery::Operations {
+        service: "cart-service".into(),
+        kind: None,
+    };
     vec![
         ("trace_by_id", Plan::traces_by_id(tenant, vec![id])),
         ("trace_by_id absent", Plan::traces_by_id(tenant, vec![absent])),
@@ -116,17 +137,56 @@ fn plans(run: usize, sample: &Sample) -> Vec<(&'static str, Plan)> {
         ("search_service", newest(20, cart())),
         (
             "search_operation",
-            newest(20, cart().and(Filter::text_equals(Column::Field(SpanField::Name), "cart.lookup"))),
+            newest(
+                20,
+                cart().and(Filter::text_equals(Column::Field(SpanField::Name), "cart.lookup")),
+            ),
         ),
-        ("search_tag_500", newest(20, cart().and(tag("http.response.status_code", "500")))),
-        ("search_needle_user", newest(20, service("frontend-service").and(tag("enduser.id", user)))),
+        (
+            "search_tag_500",
+            newest(20, cart().and(tag("http.response.status_code", "500"))),
+        ),
+        (
+            "search_needle_user",
+            newest(20, service("frontend-service").and(tag("enduser.id", user))),
+        ),
         ("search_needle_absent", newest(20, tag("enduser.id", "nobody"))),
-        ("search_slow", newest(20, cart().and(number(SpanField::Duration, 500_000_000, i128::from(u64::MAX))))),
-        ("search_error_all", newest(200, service("gateway-service").and(number(SpanField::StatusCode, 2, 2)))),
-        ("slowest 20", search(20, Order::Slowest, number(SpanField::Duration, 500_000_000, i128::from(u64::MAX)))),
-        ("all spans contain", newest(20, Filter::Test(Column::span("url.full"), contains))),
-        ("all spans regex", newest(20, Filter::Test(Column::span("url.full"), pattern))),
-        ("calls", Plan { tenant, range, filter: Filter::All, shape: Shape::Calls }),
+        (
+            "search_slow",
+            newest(
+                20,
+                cart().and(number(SpanField::Duration, 500_000_000, i128::from(u64::MAX))),
+            ),
+        ),
+        (
+            "search_error_all",
+            newest(200, service("gateway-service").and(number(SpanField::StatusCode, 2, 2))),
+        ),
+        (
+            "slowest 20",
+            search(
+                20,
+                Order::Slowest,
+                number(SpanField::Duration, 500_000_000, i128::from(u64::MAX)),
+            ),
+        ),
+        (
+            "all spans contain",
+            newest(20, Filter::Test(Column::span("url.full"), contains)),
+        ),
+        (
+            "all spans regex",
+            newest(20, Filter::Test(Column::span("url.full"), pattern)),
+        ),
+        (
+            "calls",
+            Plan {
+                tenant,
+                range,
+                filter: Filter::All,
+                shape: Shape::Calls,
+            },
+        ),
     ]
 }
 
@@ -149,7 +209,9 @@ async fn main() {
         for run in 0..args.runs {
             let plan = plans(run, &sample).swap_remove(number).1;
             let started = Instant::now();
-            let answer = collect(&*engine, plan, QueryContext::unlimited()).await.expect("answer");
+            let answer = collect(&*engine, plan, QueryContext::unlimited())
+                .await
+                .expect("answer");
             times.push(started.elapsed().as_secs_f64() * 1e3);
             last = Some(answer);
         }
@@ -168,11 +230,19 @@ async fn main() {
 fn describe(answer: Answer) -> String {
     match answer {
         Answer::Traces { found, stats } => {
-            format!("{} traces, {} spans, {stats:?}", found.len(), found.iter().map(|f| f.trace.spans.len()).sum::<usize>())
+            format!(
+                "{} traces, {} spans, {stats:?}",
+                found.len(),
+                found.iter().map(|f| f.trace.spans.len()).sum::<usize>()
+            )
         }
         Answer::Services(names) => format!("{} services", names.len()),
         Answer::Operations(names) => format!("{} operations", names.len()),
         Answer::AttributeNames(names) => format!("{} names", names.len()),
-        Answer::Calls { edges, stats } => format!("{} edges, {} calls, {stats:?}", edges.len(), edges.values().sum::<u64>()),
+        Answer::Calls { edges, stats } => format!(
+            "{} edges, {} calls, {stats:?}",
+            edges.len(),
+            edges.values().sum::<u64>()
+        ),
     }
 }

@@ -28,6 +28,8 @@ pub fn run(
     let query = Arc::new(Query::new(plan, context, view, index, pool.clone())?);
     pool.run(move || {
         let outcome = execute(&query, &parts);
+        // Whoever sees the end may close the store.
+        drop(query);
         parts.end(outcome.map_err(QueryError::from));
     });
     Ok(answer)

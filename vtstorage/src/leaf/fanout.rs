@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 pub(super) type Work = dyn Fn(usize) -> Result<ControlFlow<()>, StorageError> + Send + Sync;
 
 struct Shared {
-    work: Box<Work>,
+    /// Taken away in the end: what it holds must not outlive the call
+    work: Mutex<Option<Arc<Work>>>,
     parts: usize,
     next: AtomicUsize,
     stopped: AtomicBool,
@@ -23,8 +24,6 @@ struct Shared {
 #[derive(Default)]
 struct Helpers {
     working: usize,
-    /// The caller is done: whoever comes now need not begin
-    closed: bool,
     error: Option<StorageError>,
 }
 
@@ -36,8 +35,9 @@ pub(super) fn for_each(
     parts: usize,
     work: impl Fn(usize) -> Result<ControlFlow<()>, StorageError> + Send + Sync + 'static,
 ) -> Result<(), StorageError> {
+    let work: Arc<Work> = Arc::new(work);
     let shared = Arc::new(Shared {
-        work: Box::new(work),
+        work: Mutex::new(Some(work.clone())),
         parts,
         next: AtomicUsize::new(0),
         stopped: AtomicBool::new(false),
@@ -48,9 +48,9 @@ pub(super) fn for_each(
         let shared = shared.clone();
         pool.run(move || shared.help());
     }
-    let outcome = shared.work();
+    let outcome = shared.work(&*work);
+    shared.work.lock().take();
     let mut helpers = shared.helpers.lock();
-    helpers.closed = true;
     while helpers.working > 0 {
         shared.left.wait(&mut helpers);
     }
@@ -62,14 +62,14 @@ pub(super) fn for_each(
 
 impl Shared {
     fn help(&self) {
-        {
-            let mut helpers = self.helpers.lock();
-            if helpers.closed {
-                return;
-            }
-            helpers.working += 1;
-        }
-        let outcome = self.work();
+        let work = {
+            let work = self.work.lock();
+            let Some(work) = work.clone() else { return };
+            self.helpers.lock().working += 1;
+            work
+        };
+        let outcome = self.work(&*work);
+        drop(work);
         let mut helpers = self.helpers.lock();
         helpers.working -= 1;
         if let Err(error) = outcome {
@@ -78,13 +78,13 @@ impl Shared {
         self.left.notify_all();
     }
 
-    fn work(&self) -> Result<(), StorageError> {
+    fn work(&self, work: &Work) -> Result<(), StorageError> {
         while !self.stopped.load(Ordering::Relaxed) {
             let part = self.next.fetch_add(1, Ordering::Relaxed);
             if part >= self.parts {
                 break;
             }
-            match (self.work)(part) {
+            match work(part) {
                 Ok(ControlFlow::Continue(())) => {}
                 Ok(ControlFlow::Break(())) => self.stopped.store(true, Ordering::Relaxed),
                 Err(error) => {

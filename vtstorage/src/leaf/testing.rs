@@ -126,6 +126,31 @@ pub(crate) fn batch(spans: &[Span], max_columns: usize) -> SpanBatch {
     SpanBatch::decode(TENANT, Epoch(0), otlp(spans).into(), DecodeLimits { max_columns }).unwrap()
 }
 
+/// A batch of another tenant with spans of the same traces.
+pub(crate) fn strange_batch() -> SpanBatch {
+    let attributes = vec![Attribute::new("stranger", "a"), Attribute::new("code", 500i64)];
+    let span = |n: u8| Span {
+        trace_id: trace_id(n),
+        span_id: span_id(n),
+        parent_span_id: Some(span_id(n + 1)),
+        name: "stranger".into(),
+        start: UnixNanos(NOON + u64::from(n)),
+        end: UnixNanos(NOON + 10_000_000_000),
+        attributes: attributes.clone(),
+        resource: Arc::new(Resource {
+            attributes: [vec![Attribute::new("service.name", "stranger")], attributes.clone()].concat(),
+            ..Resource::default()
+        }),
+        scope: Arc::new(Scope {
+            attributes: attributes.clone(),
+            ..Scope::default()
+        }),
+        ..Span::default()
+    };
+    let spans: Vec<Span> = (1..8).map(span).collect();
+    SpanBatch::decode(TenantId(3), Epoch(0), otlp(&spans).into(), DecodeLimits::default()).unwrap()
+}
+
 struct Chunks(HashMap<ChunkId, Bytes>);
 
 impl ChunkSource for Chunks {

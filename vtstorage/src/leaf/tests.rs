@@ -1,6 +1,6 @@
 //! Whole plans over heads and blocks against the reference implementation.
 
-use super::testing::{NOON, TENANT, batch, blocks, filter, spans};
+use super::testing::{NOON, TENANT, batch, blocks, filter, spans, strange_batch};
 use super::*;
 use crate::engine::block::Block;
 use crate::engine::error::StorageError;
@@ -35,12 +35,19 @@ struct Spread {
     blocks: usize,
     /// Whether the parts hold consecutive spans, or every so many
     runs: bool,
+    /// Of blocks: further attributes are spilled, and then come after the others
+    max_columns: usize,
 }
 
 fn spreads() -> impl Strategy<Value = Spread> {
     (0..4usize, 0..5usize, any::<bool>()).prop_map(|(heads, blocks, runs)| {
         let heads = if blocks == 0 { heads.max(1) } else { heads };
-        Spread { heads, blocks, runs }
+        Spread {
+            heads,
+            blocks,
+            runs,
+            max_columns: 1_024,
+        }
     })
 }
 
@@ -61,12 +68,17 @@ fn view(spans: &[Span], spread: Spread) -> View {
             .map(|(_, span)| span.clone())
             .collect()
     };
+    let strange = Arc::new(strange_batch());
     let heads = (0..spread.heads).map(|number| HeadBatch::new(batch(&part(number), 1_024)));
+    let heads = std::iter::once(HeadBatch::new(strange_batch())).chain(heads);
     let catalogue = Catalogue::new(1_000);
     let mut stored = Vec::new();
     for number in spread.heads..parts {
-        let batch = batch(&part(number), 1_024);
-        let (blocks, entries) = blocks(&[Arc::new(batch)], 1_024, stored.len() as u64);
+        let mut batches = vec![Arc::new(batch(&part(number), 1_024))];
+        if number % 2 == 0 {
+            batches.push(strange.clone());
+        }
+        let (blocks, entries) = blocks(&batches, spread.max_columns, stored.len() as u64);
         stored.extend(blocks);
         catalogue.apply(catalogue.change(entries.iter()));
     }
@@ -174,7 +186,9 @@ proptest! {
         spans in spans(60).prop_map(distinct),
         filters in proptest::collection::vec((prop_oneof![Just(Filter::All), filter()], ranges()), 1..4),
         spread in spreads(),
+        max_columns in 0..6usize,
     ) {
+        let spread = Spread { max_columns, ..spread };
         // A parent id means one span: which of several is called the first depends on where they lie.
         let mut ids = std::collections::HashSet::new();
         let spans: Vec<Span> = spans.into_iter().filter(|span| ids.insert((span.trace_id, span.span_id))).collect();
@@ -187,11 +201,13 @@ proptest! {
     fn the_catalogue_knows_heads_and_blocks(
         spans in spans(40),
         spread in spreads(),
+        max_columns in 0..6usize,
         service in proptest::sample::select(vec!["", "a", "ab", "shop", "nobody"]),
         kind in proptest::option::of(0..6i32),
     ) {
+        let spread = Spread { max_columns, ..spread };
         let operations = CatalogueQuery::Operations { service: service.into(), kind: kind.map(SpanKind) };
-        for question in [CatalogueQuery::Services, operations] {
+        for question in [CatalogueQuery::Services, operations, CatalogueQuery::AttributeNames] {
             check(&Plan::catalogue(TENANT, question), &spans, spread)?;
         }
     }
@@ -222,6 +238,7 @@ const SPREAD: Spread = Spread {
     heads: 1,
     blocks: 2,
     runs: true,
+    max_columns: 1_024,
 };
 
 #[test]
@@ -275,6 +292,7 @@ fn a_bad_pattern_is_refused_at_once() {
             heads: 1,
             blocks: 0,
             runs: false,
+            max_columns: 1_024,
         },
     );
     assert!(matches!(

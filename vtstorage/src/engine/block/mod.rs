@@ -7,6 +7,7 @@ pub mod header;
 pub mod layout;
 pub mod membership;
 mod materialize;
+mod names;
 mod nested;
 mod order;
 mod pages;

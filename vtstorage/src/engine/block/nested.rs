@@ -111,13 +111,35 @@ pub(super) fn rows_having(
     column: u16,
     range: Range<u32>,
 ) -> Result<Vec<u32>, StorageError> {
+    let having = pages.layout(table)?.having(column);
+    let (mut codes, mut rows) = (Vec::with_capacity(range.len()), Vec::new());
+    add_rows_having(pages, table, &having, range, &mut codes, &mut rows)?;
+    Ok(rows)
+}
+
+/// Appends the rows of `range` (which begins at a page) whose shape is one of `having`; `codes` is for reuse.
+pub(super) fn add_rows_having(
+    pages: &mut Pages<'_>,
+    table: &TableMeta,
+    having: &[bool],
+    range: Range<u32>,
+    codes: &mut Vec<u64>,
+    rows: &mut Vec<u32>,
+) -> Result<(), StorageError> {
     debug_assert_eq!(range.start as usize % PAGE_VALUES, 0);
-    let layout = pages.layout(table)?;
-    let having = layout.having(column);
-    let mut codes = Vec::with_capacity(range.len());
-    pages.ints(&table.shapes, range.clone(), &mut codes)?;
-    let rows = range.zip(codes);
-    Ok(rows.filter(|(_, code)| having.get(*code as usize).copied().unwrap_or_default()).map(|(row, _)| row).collect())
+    codes.clear();
+    pages.ints(&table.shapes, range.clone(), codes)?;
+    // Every row is written, and overwritten by the next one unless it counts: no branch to mispredict.
+    let mut end = rows.len();
+    rows.resize(end + codes.len(), 0);
+    for (row, code) in range.zip(codes) {
+        if let Some(place) = rows.get_mut(end) {
+            *place = row;
+        }
+        end += usize::from(having.get(*code as usize).copied().unwrap_or_default());
+    }
+    rows.truncate(end);
+    Ok(())
 }
 
 /// The parents of the rows of a page, roots left out.

@@ -35,12 +35,16 @@ impl<'b> BlockRows<'b> {
         self.pages.bytes_read()
     }
 
-    fn header(&self) -> &'b BlockHeader {
+    pub(super) fn pages(&mut self) -> &mut Pages<'b> {
+        &mut self.pages
+    }
+
+    pub(super) fn header(&self) -> &'b BlockHeader {
         &self.block.header
     }
 
     /// A column that every row has, for the pages with wanted rows.
-    fn dense(&mut self, stream: &IntStream, want: &RowSet) -> Result<(LoadedRows, Vec<u64>), StorageError> {
+    pub(super) fn dense(&mut self, stream: &IntStream, want: &RowSet) -> Result<(LoadedRows, Vec<u64>), StorageError> {
         let (mut rows, mut out) = (WantedRows::default(), Vec::new());
         for page in wanted_pages(want) {
             self.pages.ints(stream, page.clone(), &mut out)?;
@@ -148,7 +152,7 @@ impl<'b> BlockRows<'b> {
     }
 
     /// A sparse column of the span table by its field.
-    fn sparse(&mut self, field: &Field, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
+    pub(super) fn sparse(&mut self, field: &Field, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
         self.of_table(&self.header().columns.spans, field, want)
     }
 
@@ -163,7 +167,8 @@ impl<'b> BlockRows<'b> {
     fn column(&mut self, table: &TableMeta, number: usize, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
         let Some(meta) = table.columns.get(number) else { return Ok(None) };
         let layout = self.pages.layout(table)?;
-        let mut rows = Vec::new();
+        let having = layout.having(number as u16);
+        let (mut rows, mut codes) = (Vec::new(), Vec::new());
         let mut out = Gathered::new(meta);
         for range in wanted_pages(want) {
             let page = range.start as usize / PAGE_VALUES;
@@ -171,7 +176,7 @@ impl<'b> BlockRows<'b> {
             if values.is_empty() {
                 continue;
             }
-            rows.extend(nested::rows_having(&mut self.pages, table, number as u16, range)?);
+            nested::add_rows_having(&mut self.pages, table, &having, range, &mut codes, &mut rows)?;
             out.read(&mut self.pages, values)?;
         }
         if rows.is_empty() {
