@@ -82,6 +82,25 @@ impl Rows {
         self.len = keep.iter().filter(|k| **k).count();
     }
 
+    /// Keeps the first rows.
+    pub fn truncate(&mut self, rows: usize) {
+        self.columns.iter_mut().for_each(|column| column.values.truncate(rows));
+        self.len = self.len.min(rows);
+    }
+
+    /// Drops the first rows.
+    pub fn skip(&mut self, rows: usize) {
+        let rows = rows.min(self.len);
+        self.columns.iter_mut().for_each(|column| drop(column.values.drain(..rows)));
+        self.len -= rows;
+    }
+
+    /// Takes the column of this name out.
+    pub fn remove(&mut self, name: &str) -> Option<RowColumn> {
+        let at = self.columns.iter().position(|column| &*column.name == name)?;
+        Some(self.columns.remove(at))
+    }
+
     /// The non-empty (name, value) pairs of a row, in column order.
     pub fn pairs(&self, row: usize) -> impl Iterator<Item = (&Text, &Text)> {
         let pair = move |c: &'_ RowColumn| c.values.get(row).is_some_and(|v| !v.is_empty());
