@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::super::Outcome;
-use super::{Members, matches, not_wired, queries, values, with_members};
+use super::{Members, matches, not_wired, pipes, queries, values, with_members};
 
 /// The tables and how a row of each is run.
 pub(super) type Tables = &'static [(&'static str, fn(&Members<'_>) -> Outcome)];
@@ -16,6 +16,7 @@ pub(super) fn table(line: &str) -> Outcome {
             .iter()
             .chain(queries::TABLES)
             .chain(matches::TABLES)
+            .chain(pipes::TABLES)
             .find(|(table, _)| *table == name);
         match found {
             Some((_, run)) => with_members(case.get::<&RawValue>("args").map_or("", RawValue::get), run),
