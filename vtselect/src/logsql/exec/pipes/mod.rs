@@ -37,6 +37,8 @@ mod running_stats;
 mod sample;
 mod sort;
 mod split;
+#[cfg(test)]
+mod tests;
 mod time_add;
 mod top;
 mod union_pipe;
