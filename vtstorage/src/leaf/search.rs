@@ -8,6 +8,7 @@ use super::top::Top;
 use crate::engine::block::Block;
 use crate::engine::error::StorageError;
 use crate::engine::rows::{Loaded, RowSet, RowSource, Values};
+use crate::engine::store::HeadBatch;
 use common::ids::TraceId;
 use common::query::{Column, Order, SpanField};
 use common::value::AttrValue;
@@ -22,9 +23,11 @@ pub(super) fn search(query: &Arc<Query>, limit: usize, order: Order) -> Result<V
         return Ok(Vec::new());
     }
     let mut top = Top::new(limit);
-    for head in query.heads_within() {
+    let mut heads: Vec<&HeadBatch> = query.heads_within().collect();
+    heads.sort_by_key(|head| std::cmp::Reverse(head.max_start));
+    for head in heads {
         if is_over(&top, order, head.max_start) {
-            continue;
+            break;
         }
         let found = of_source(query, &mut query.head_rows(head)?, limit, order, top.threshold())?;
         top.add(found.unwrap_or_default());
