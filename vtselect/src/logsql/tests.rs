@@ -453,7 +453,10 @@ fn mutated() -> impl Strategy<Value = String> {
                 0 => query.replace_range(a..b, ""),
                 1 => query.insert_str(a, word),
                 2 => query.replace_range(a..b, word),
-                _ => query.insert_str(b, &query[a..b].to_owned()),
+                _ => {
+                    let piece = query[a..b].to_owned();
+                    query.insert_str(b, &piece);
+                }
             }
         }
         query
