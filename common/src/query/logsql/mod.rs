@@ -5,5 +5,6 @@
 pub mod chars;
 pub mod order;
 pub mod regexp;
+pub mod stats;
 pub mod text;
 pub mod value;

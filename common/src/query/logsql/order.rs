@@ -29,6 +29,24 @@ impl OrderKey {
         Kind::of(value).map_or_else(|| Self::Text(value.clone()), Kind::into_key)
     }
 
+    /// The key of an integer.
+    pub fn integer(n: i64) -> Self {
+        Kind::whole(n.into()).into_key()
+    }
+
+    /// The key of a number; what is not a number is the greatest.
+    pub fn float(f: f64) -> Self {
+        Self::Number(f + 0.0, 0)
+    }
+
+    /// The number, if it is one, as the nearest `f64`.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Self::Number(f, _) => Some(*f),
+            _ => None,
+        }
+    }
+
     fn rank(&self) -> u8 {
         match self {
             Self::Empty => 0,

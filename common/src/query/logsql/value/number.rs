@@ -25,6 +25,14 @@ pub fn parse_int(s: &str) -> Option<i64> {
     }
 }
 
+/// An integer that prints back as the text.
+pub fn parse_canonical_int(s: &str) -> Option<i64> {
+    let digits = s.strip_prefix('-').unwrap_or(s);
+    let plain = (1..=19).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    let padded = digits.starts_with('0') && s != "0";
+    if plain && !padded { s.parse().ok() } else { None }
+}
+
 /// A plain decimal, `-12.0098`: no exponent, no `+`, digits on both sides of the dot. Such text can be printed back as
 /// it was.
 pub fn parse_float(s: &str) -> Option<f64> {

@@ -1,0 +1,118 @@
+//! Counts of numbers in buckets so narrow that the middle of a bucket is near to each number in it.
+//!
+//! A bucket is a range of the leading bits of a number: its exponent and some bits of its mantissa. So the error is a
+//! share of the number, whatever its size, and finding the bucket takes no logarithm.
+
+use super::Partial;
+
+/// Bits of the mantissa that tell buckets apart.
+const BITS: u32 = 7;
+const SHIFT: u32 = 52 - BITS;
+/// The middle of a bucket is at most this share of a number away from it.
+pub(super) const RELATIVE_ERROR: f64 = 1.0 / (1 << (BITS + 1)) as f64;
+
+/// Numbers, by bucket.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Sketch {
+    negative: Buckets,
+    zeros: u64,
+    positive: Buckets,
+}
+
+/// Counts of numbers by the leading bits of their size, from the bucket `first` on.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Buckets {
+    first: usize,
+    hits: Vec<u64>,
+    total: u64,
+}
+
+impl Sketch {
+    /// Counts a number `times` times. It must be a number.
+    pub(super) fn add(&mut self, value: f64, times: u64) {
+        let bucket = (value.abs().to_bits() >> SHIFT) as usize;
+        if value > 0.0 {
+            self.positive.add(bucket, times);
+        } else if value < 0.0 {
+            self.negative.add(bucket, times);
+        } else {
+            self.zeros += times;
+        }
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.negative.total + self.zeros + self.positive.total
+    }
+
+    /// The number with so many numbers below it, up to the relative error.
+    pub(super) fn at(&self, rank: u64) -> f64 {
+        if let Some(rank) = rank.checked_sub(self.negative.total) {
+            return match rank.checked_sub(self.zeros) {
+                Some(rank) => self.positive.at(rank),
+                None => 0.0,
+            };
+        }
+        // The greatest size is the least number.
+        -self.negative.at(self.negative.total - 1 - rank)
+    }
+}
+
+impl Buckets {
+    fn add(&mut self, bucket: usize, times: u64) {
+        if let Some(hits) = bucket.checked_sub(self.first).and_then(|at| self.hits.get_mut(at)) {
+            *hits += times;
+        } else {
+            self.make_room(bucket);
+            if let Some(hits) = bucket.checked_sub(self.first).and_then(|at| self.hits.get_mut(at)) {
+                *hits += times;
+            }
+        }
+        self.total += times;
+    }
+
+    fn make_room(&mut self, bucket: usize) {
+        if self.hits.is_empty() {
+            self.first = bucket;
+        }
+        if let Some(missing) = self.first.checked_sub(bucket).filter(|missing| *missing > 0) {
+            self.hits.splice(0..0, std::iter::repeat_n(0, missing));
+            self.first = bucket;
+        }
+        let needed = bucket - self.first + 1;
+        if self.hits.len() < needed {
+            self.hits.resize(needed, 0);
+        }
+    }
+
+    fn at(&self, rank: u64) -> f64 {
+        let mut below = 0;
+        for (bucket, hits) in (self.first..).zip(&self.hits) {
+            below += hits;
+            if rank < below {
+                return middle(bucket);
+            }
+        }
+        self.first.checked_add(self.hits.len()).map_or(0.0, middle)
+    }
+}
+
+fn middle(bucket: usize) -> f64 {
+    let border = |bucket: usize| f64::from_bits((bucket as u64) << SHIFT);
+    let (low, high) = (border(bucket), border(bucket + 1));
+    if high.is_finite() { low + (high - low) / 2.0 } else { low }
+}
+
+impl Partial for Sketch {
+    fn merge(&mut self, other: Self) {
+        self.zeros += other.zeros;
+        for (mine, theirs) in [(&mut self.negative, other.negative), (&mut self.positive, other.positive)] {
+            for (bucket, hits) in (theirs.first..).zip(theirs.hits).filter(|(_, hits)| *hits > 0) {
+                mine.add(bucket, hits);
+            }
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        (self.negative.hits.capacity() + self.positive.hits.capacity()) * size_of::<u64>()
+    }
+}
