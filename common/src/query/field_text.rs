@@ -1,0 +1,84 @@
+//! The text of a span's field as LogsQL shows it and filters see it: VictoriaTraces' form of every value.
+//!
+//! | column | text |
+//! |---|---|
+//! | ids | lower-case hexadecimal |
+//! | times, durations, kind, status code, flags, dropped counts | decimal; zero is no value |
+//! | trace state, names, status message | as they are; empty is no value |
+//! | attributes | texts as they are, empty ones as `-`; numbers in decimal; bools `true`/`false`; bytes in base64; arrays as JSON |
+//!
+//! A missing value is the empty text.
+
+use super::{Column, EventField, LinkField};
+use crate::value::AttrValue;
+use std::borrow::Cow;
+
+/// What is shown for an attribute whose value is the empty text.
+const EMPTY: &str = "-";
+
+/// The text of a value of `column`.
+pub fn field_text<'v>(column: &Column, value: &'v AttrValue) -> Cow<'v, str> {
+    let attribute = is_attribute(column);
+    match value {
+        AttrValue::Str(text) if text.is_empty() && attribute => EMPTY.into(),
+        AttrValue::Str(text) => Cow::Borrowed(text),
+        AttrValue::Int(0) if !attribute => Cow::Borrowed(""),
+        AttrValue::Double(number) => double_text(*number).into(),
+        AttrValue::Bool(true) => "true".into(),
+        AttrValue::Bool(false) => "false".into(),
+        AttrValue::Empty => Cow::Borrowed(""),
+        value => value.to_text().into(),
+    }
+}
+
+/// Whether the column holds attributes, whose values are shown even where they are zero or empty.
+pub fn is_attribute(column: &Column) -> bool {
+    match column {
+        Column::Attr { .. } => true,
+        Column::Event { field, .. } => matches!(field, EventField::Attr(_)),
+        Column::Link { field, .. } => matches!(field, LinkField::Attr(_)),
+        Column::Field(_) => false,
+    }
+}
+
+/// A double in the shortest decimal form, with an exponent where JavaScript would write one.
+pub fn double_text(number: f64) -> String {
+    let size = number.abs();
+    if size != 0.0 && size.is_finite() && !(1e-6..1e21).contains(&size) {
+        let text = format!("{number:e}");
+        return match text.split_once('e') {
+            Some((digits, exponent)) if !exponent.starts_with('-') => format!("{digits}e+{exponent}"),
+            _ => text,
+        };
+    }
+    let mut text = String::new();
+    crate::value::write_double(number, &mut text);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::SpanField;
+
+    #[test]
+    fn values_show_as_victoriatraces_shows_them() {
+        let attr = Column::span("a");
+        let kind = Column::Field(SpanField::Kind);
+        for (column, value, text) in [
+            (&attr, AttrValue::from(""), "-"),
+            (&attr, AttrValue::from("x"), "x"),
+            (&attr, AttrValue::Int(0), "0"),
+            (&attr, AttrValue::Double(72.5), "72.5"),
+            (&attr, AttrValue::Double(1e21), "1e+21"),
+            (&attr, AttrValue::Double(1.5e-7), "1.5e-7"),
+            (&attr, AttrValue::Double(3.0), "3"),
+            (&attr, AttrValue::Bool(false), "false"),
+            (&attr, AttrValue::Array(vec![1i64.into(), "b".into()]), "[1,\"b\"]"),
+            (&kind, AttrValue::Int(0), ""),
+            (&kind, AttrValue::Int(2), "2"),
+        ] {
+            assert_eq!(field_text(column, &value), text, "{value:?}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Queries for rows: single spans, or some of their columns.
+
+use super::Column;
+use crate::span::Span;
+use crate::value::AttrValue;
+use std::sync::Arc;
+
+/// What of each matching span is wanted, and of which spans.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RowsQuery {
+    pub projection: Projection,
+    pub order: RowOrder,
+    /// At most so many rows of the order; a node may give more, whoever merges cuts.
+    pub limit: Option<usize>,
+}
+
+/// What is wanted of a span.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Projection {
+    /// All of it.
+    Spans,
+    /// These columns. Columns of any event or link (without an index) are not allowed.
+    Columns(Vec<Column>),
+}
+
+/// Which rows come first. Rows arrive in any order all the same: the order decides which are left out.
+#[derive(Clone, PartialEq, Debug)]
+pub enum RowOrder {
+    Any,
+    /// Latest start first.
+    Newest,
+    /// By the numbers of a column, rows without a number last.
+    ByNumber { column: Column, descending: bool },
+}
+
+/// Some rows of an answer.
+#[derive(Clone, PartialEq, Debug)]
+pub enum RowPart {
+    Spans(Vec<Span>),
+    Columns(ColumnRows),
+}
+
+/// Columns of the same number of values each; `None` where a row has none.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct ColumnRows {
+    pub len: usize,
+    pub columns: Vec<RowValues>,
+}
+
+/// The values of one column of an answer.
+#[derive(Clone, PartialEq, Debug)]
+pub enum RowValues {
+    /// Texts that repeat: for each row a place in the list, or none.
+    Dict { values: Vec<Arc<str>>, codes: Vec<Option<u32>> },
+    Values(Vec<Option<AttrValue>>),
+}
+
+impl RowValues {
+    /// The value of a row.
+    pub fn get(&self, row: usize) -> Option<AttrValue> {
+        match self {
+            Self::Dict { values, codes } => {
+                let code = codes.get(row).copied().flatten()?;
+                values.get(code as usize).cloned().map(AttrValue::Str)
+            }
+            Self::Values(values) => values.get(row).cloned().flatten(),
+        }
+    }
+}
