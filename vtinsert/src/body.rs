@@ -21,7 +21,7 @@ pub(crate) struct BodyLimits {
     pub time: Period,
 }
 
-/// The whole body. A body that arrives in one piece is not copied.
+/// The whole body, in memory of its own: what a connection was read into is larger, and a stored body would hold it.
 ///
 /// # Errors
 /// Larger than allowed, slower than allowed, cut short by the client, or no memory for it.
@@ -85,7 +85,7 @@ where
         }
         whole.extend_from_slice(&data);
     }
-    Ok(Some(if whole.is_empty() { first } else { whole.freeze() }))
+    Ok(Some(if whole.is_empty() { Bytes::copy_from_slice(&first) } else { whole.freeze() }))
 }
 
 /// Reads on, without keeping anything, to the end of the body or for as long as is reasonable.

@@ -85,7 +85,8 @@ impl<'a> Level<'a> {
         self.cells.len() as u32
     }
 
-    fn into_table(self) -> CellTable {
+    fn into_table(mut self) -> CellTable {
+        self.cells.shrink_to_fit();
         CellTable { columns: self.interner.into_columns(), cells: self.cells }
     }
 }
@@ -117,7 +118,12 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn finish(self) -> SpanBatch {
+    /// The batch, without room to grow: it will lie in memory for minutes.
+    fn finish(mut self) -> SpanBatch {
+        self.batch.rows.shrink_to_fit();
+        self.batch.events.shrink_to_fit();
+        self.batch.links.shrink_to_fit();
+        self.batch.extra.shrink_to_fit();
         SpanBatch {
             spans: self.spans.into_table(),
             event_cells: self.events.into_table(),
