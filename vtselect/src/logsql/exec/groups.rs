@@ -26,6 +26,11 @@ impl<'a> Values<'a> {
         self.0.get(row).map_or("", |value| value)
     }
 
+    /// The value, unless there is no such column.
+    pub(super) fn value(self, row: usize) -> Option<&'a Text> {
+        self.0.get(row)
+    }
+
     pub(super) fn text(self, row: usize) -> Text {
         self.0.get(row).cloned().unwrap_or_default()
     }

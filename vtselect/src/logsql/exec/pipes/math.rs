@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn rounds_to_decimals() {
         for (value, nearest, expected) in [
-            (2.71828, 0.01, 2.72),
+            (7.38906, 0.01, 7.39),
             (1.66666, -0.001, 1.667),
             (-2.5, 1.0, -3.0),
             (1.005, 0.1, 1.0),

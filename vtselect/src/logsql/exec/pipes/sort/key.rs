@@ -22,9 +22,6 @@ pub(super) struct Part {
     descending: bool,
 }
 
-/// All values of a row that it is compared by.
-pub(super) type Key = Box<[Part]>;
-
 impl Ord for Part {
     /// The direction of both is the same: they are of one field.
     fn cmp(&self, other: &Self) -> Ordering {
@@ -57,6 +54,11 @@ impl Order {
         }
     }
 
+    /// How many parts the key of a row has.
+    pub(super) fn width(&self) -> usize {
+        self.descending.len()
+    }
+
     /// The keys of a block's rows.
     pub(super) fn keys<'r>(&'r self, rows: &'r Rows) -> Keys<'r> {
         let mut all = Vec::new();
@@ -80,17 +82,19 @@ pub(super) struct Keys<'r> {
 }
 
 impl Keys<'_> {
-    pub(super) fn of(&self, row: usize) -> Key {
-        let mut descending = self.order.descending.iter().copied();
-        let mut part = |key| Part {
-            key,
-            descending: descending.next().unwrap_or(false),
-        };
+    /// Appends the key of a row.
+    pub(super) fn write(&self, row: usize, parts: &mut Vec<Part>) {
         if self.columns.is_empty() {
-            Box::new([part(OrderKey::Text(self.whole_row(row)))])
-        } else {
-            let parts = self.columns.iter().map(|column| part(OrderKey::new(&column.text(row))));
-            parts.collect()
+            let descending = self.order.descending.first().copied().unwrap_or(false);
+            let key = OrderKey::Text(self.whole_row(row));
+            parts.push(Part { key, descending });
+            return;
+        }
+        for (column, descending) in self.columns.iter().zip(&self.order.descending) {
+            parts.push(Part {
+                key: column.value(row).map_or(OrderKey::Empty, OrderKey::new),
+                descending: *descending,
+            });
         }
     }
 

@@ -6,7 +6,7 @@ use super::super::super::groups::{Groups, Values};
 use super::super::super::row_store::RowStore;
 use super::super::super::{Account, ExecError, Flow, Out, Pipe, Rows};
 use super::Place;
-use super::key::{Key, Order, Part};
+use super::key::{Order, Part};
 
 /// Holds the first `offset + limit` rows of each partition.
 pub(in super::super) struct LimitedSort {
@@ -24,7 +24,7 @@ pub(in super::super) struct LimitedSort {
 /// A row that is held. The greatest one is the first to go.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
-    key: Key,
+    key: Box<[Part]>,
     arrived: u64,
     slot: usize,
 }
@@ -44,35 +44,25 @@ impl LimitedSort {
         }
     }
 
-    /// Holds the row, if it is among the first of its partition.
-    fn offer(
-        &mut self,
-        partition: usize,
-        key: Key,
-        rows: &Rows,
-        row: usize,
-        places: &[usize],
-    ) -> Result<(), ExecError> {
+    /// Makes room for a row with this key: `None` when it is not among the first of its partition, else the slot that
+    /// it may take over.
+    fn room(&mut self, partition: usize, key: &[Part]) -> Option<Option<usize>> {
+        let heap = self.heaps.get_mut(partition)?;
+        if heap.len() < self.most {
+            return Some(None);
+        }
+        // A row that arrived later is behind its equals.
+        let worse = heap.peek().is_some_and(|worst| *key < *worst.key);
+        worse.then(|| heap.pop().map(|worst| worst.slot))
+    }
+
+    /// Holds a row.
+    fn hold(&mut self, partition: usize, key: Box<[Part]>, slot: usize) {
         let arrived = self.arrived;
         self.arrived += 1;
-        let Some(heap) = self.heaps.get_mut(partition) else {
-            return Ok(());
-        };
-        let old = if heap.len() < self.most {
-            None
-        } else {
-            // A row that arrived later is behind its equals.
-            match heap.peek() {
-                Some(worst) if key < worst.key => heap.pop().map(|worst| worst.slot),
-                _ => return Ok(()),
-            }
-        };
-        if old.is_none() {
-            self.account.grow(size_of::<Entry>() + key.len() * size_of::<Part>())?;
+        if let Some(heap) = self.heaps.get_mut(partition) {
+            heap.push(Entry { key, arrived, slot });
         }
-        let slot = self.store.put(old, rows, row, places, &mut self.account)?;
-        heap.push(Entry { key, arrived, slot });
-        Ok(())
     }
 
     /// The rows that are passed on, partition by partition, and where each partition starts.
@@ -96,13 +86,23 @@ impl Pipe for LimitedSort {
         let columns = Values::of_all(&rows, &partition_by);
         let keys = order.keys(&rows);
         let places = self.store.places(&rows);
+        let mut key = Vec::with_capacity(order.width());
         for row in 0..rows.len() {
             let (partition, bytes) = self.partitions.add(&columns, row);
             if partition == self.heaps.len() {
                 self.account.grow(bytes + size_of::<BinaryHeap<Entry>>())?;
                 self.heaps.push(BinaryHeap::new());
             }
-            self.offer(partition, keys.of(row), &rows, row, &places)?;
+            key.clear();
+            keys.write(row, &mut key);
+            let Some(old) = self.room(partition, &key) else {
+                continue;
+            };
+            if old.is_none() {
+                self.account.grow(size_of::<Entry>() + key.len() * size_of::<Part>())?;
+            }
+            let slot = self.store.put(old, &rows, row, &places, &mut self.account)?;
+            self.hold(partition, key.drain(..).collect(), slot);
         }
         self.order = order;
         self.partition_by = partition_by;
