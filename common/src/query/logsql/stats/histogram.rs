@@ -19,8 +19,13 @@ pub struct Histogram {
 impl Histogram {
     /// Adds a value.
     pub fn update_f64(&mut self, value: f64) {
+        self.update_f64_times(value, 1);
+    }
+
+    /// Adds the same value `times` times.
+    pub fn update_f64_times(&mut self, value: f64, times: u64) {
         if value >= 0.0 {
-            *self.hits.entry(bucket(value)).or_default() += 1;
+            *self.hits.entry(bucket(value)).or_default() += times;
         }
     }
 
