@@ -167,7 +167,10 @@ fn quoted_stars_and_odd_literals_survive_printing() {
         ("a:!=\"b\"* -c:!~d", "!a:=b* c:~d"),
         ("i(\"\"*)", "i(*)"),
         ("\"_time\":5m", "_time:5m"),
-        ("_msg:* | unroll if () a | top 10 5", "* | unroll if (*) by (a) | top by (5)"),
+        (
+            "_msg:* | unroll if () a | top 10 5",
+            "* | unroll if (*) by (a) | top by (5)",
+        ),
     ] {
         assert_eq!(canonical(given), expected, "{given}");
         check(given);
