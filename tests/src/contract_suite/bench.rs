@@ -8,6 +8,8 @@ use common::ids::{RequestId, TenantId, TraceId};
 use common::query::{Answer, CatalogueQuery, Filter, Order, Plan, Shape};
 use common::span::{Span, Trace};
 use common::time::TimeRange;
+use common::value::Attribute;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// When written spans are moved to where they rest.
@@ -137,14 +139,27 @@ pub fn numbers(traces: &[Trace]) -> Vec<u128> {
         .collect()
 }
 
-/// Equality of spans in all fields; a NaN equals itself.
+/// Equality of spans in all fields; a NaN equals itself. Attributes of one level are a set: a store may reorder them,
+/// but for occurrences of the same key.
 pub fn assert_same_spans(got: &[Span], expected: &[Span]) {
     assert_eq!(got.len(), expected.len(), "number of spans");
     for (got, expected) in got.iter().zip(expected) {
-        let (got, expected) = (format!("{got:#?}"), format!("{expected:#?}"));
+        let (got, expected) = (normal(got), normal(expected));
         if got != expected {
             let differing = got.lines().zip(expected.lines()).find(|(a, b)| a != b);
             panic!("spans differ first at {differing:?}\ngot {got:.6000}\nexpected {expected:.6000}");
         }
     }
+}
+
+/// All of a span as text, attributes by key.
+fn normal(span: &Span) -> String {
+    let mut span = span.clone();
+    let sort = |attributes: &mut Vec<Attribute>| attributes.sort_by(|a, b| a.key.cmp(&b.key));
+    sort(&mut span.attributes);
+    sort(&mut Arc::make_mut(&mut span.resource).attributes);
+    sort(&mut Arc::make_mut(&mut span.scope).attributes);
+    span.events.iter_mut().for_each(|event| sort(&mut event.attributes));
+    span.links.iter_mut().for_each(|link| sort(&mut link.attributes));
+    format!("{span:#?}")
 }

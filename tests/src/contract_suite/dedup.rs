@@ -50,7 +50,8 @@ pub async fn a_repeated_request_counts_once(bench: &Bench) {
     assert_eq!(number_of_spans(bench, 1).await, 2);
 }
 
-/// A client that batches its retry anew sends the same spans in another request.
+/// A client that batches its retry anew sends the same spans in another request: traces show them once. What is
+/// counted over spans may count them until a merge has dropped them.
 pub async fn a_repeated_span_counts_once(bench: &Bench) {
     let [parent, child] = call(1);
     bench.write(&[parent.clone(), child.clone(), child.clone()]).await;

@@ -10,8 +10,12 @@ mod searches;
 mod target;
 mod translate;
 
+use clap::{Args, Command, FromArgMatches};
+use common::memory::MemoryStore;
 use data::DataSet;
+use std::sync::Arc;
 use target::Target;
+use vtstorage::{Engine, StorageConfig};
 
 /// Everything that holds for any target.
 fn all(target: &Target) {
@@ -26,5 +30,18 @@ fn all(target: &Target) {
 
 #[test]
 fn over_the_memory_store() {
-    all(&Target::memory());
+    all(&Target::in_process(|| Arc::new(MemoryStore::new())));
+}
+
+#[test]
+fn over_the_engine() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let flags = [
+        format!("--storageDataPath={}", directory.path().display()),
+        "--storage.minFreeDiskSpaceBytes=0".to_owned(),
+    ];
+    let command = StorageConfig::augment_args(Command::new("engine").no_binary_name(true));
+    let matches = command.try_get_matches_from(flags).expect("flags");
+    let config = StorageConfig::from_arg_matches(&matches).expect("flags");
+    all(&Target::in_process(|| Engine::open(config).expect("the engine opens")));
 }

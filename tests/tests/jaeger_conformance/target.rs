@@ -1,8 +1,7 @@
 //! What the cases run against: somewhere to send OTLP, and Jaeger's API over HTTP.
 
-use common::contract::{BatchWrite, SpanSink};
+use common::contract::{BatchWrite, SpanSink, SpanSource};
 use common::ids::{RequestId, TenantId};
-use common::memory::MemoryStore;
 use opentelemetry_proto::tonic::trace::v1::TracesData;
 use prost::Message;
 use serde_json::Value;
@@ -35,10 +34,12 @@ impl Reply {
 }
 
 impl Target {
-    /// The query side in this process, over the in-memory store.
-    pub fn memory() -> Self {
+    /// The query side in this process, over a store that `open` makes within a runtime.
+    pub fn in_process<S: SpanSink + SpanSource>(open: impl FnOnce() -> Arc<S>) -> Self {
         let runtime = Runtime::new().expect("a runtime");
-        let store = Arc::new(MemoryStore::new());
+        let entered = runtime.enter();
+        let store = open();
+        drop(entered);
         let listener = runtime
             .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
             .expect("a free port");
