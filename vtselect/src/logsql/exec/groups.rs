@@ -26,6 +26,10 @@ impl<'a> Values<'a> {
         self.0.get(row).map_or("", |value| value)
     }
 
+    pub(super) fn of_slice(values: &'a [Text]) -> Self {
+        Self(values)
+    }
+
     /// The value, unless there is no such column.
     pub(super) fn value(self, row: usize) -> Option<&'a Text> {
         self.0.get(row)

@@ -7,7 +7,6 @@ pub mod filters;
 mod groups;
 pub mod json;
 pub mod logfmt;
-pub mod order;
 pub mod pipeline;
 pub mod pipes;
 mod row_store;

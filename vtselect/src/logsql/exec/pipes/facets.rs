@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 
 use super::super::super::ast::pipes;
-use super::super::order::compare_values;
 use super::super::{Account, ExecError, Flow, Out, Pipe, Rows, Text};
+use common::query::logsql::order::compare_values;
 
 pub(super) struct Facets {
     shape: pipes::Facets,

@@ -37,6 +37,7 @@ mod running_stats;
 mod sample;
 mod sort;
 mod split;
+mod stats;
 #[cfg(test)]
 mod tests;
 mod time_add;
@@ -93,6 +94,7 @@ pub(super) fn build(node: &Node, context: &ExecContext) -> Result<Box<dyn Pipe>,
         Node::Sample(shape) => block(sample::Sample::new(shape)),
         Node::Sort(shape) => sort::new(shape, account()),
         Node::Split(shape) => block(split::Split::new(shape)),
+        Node::Stats(shape) => Box::new(stats::Stats::new(shape, context, account())?),
         Node::TimeAdd(shape) => block(time_add::TimeAdd::new(shape)),
         Node::Top(shape) => Box::new(top::Top::new(shape, account())),
         Node::TotalStats(shape) => Box::new(running_stats::RunningStats::total(shape, account())),
@@ -105,7 +107,6 @@ pub(super) fn build(node: &Node, context: &ExecContext) -> Result<Box<dyn Pipe>,
         Node::BlockStats(_)
         | Node::QueryStats(_)
         | Node::SetStreamFields(_)
-        | Node::Stats(_)
         | Node::StatsRemote(_)
         | Node::StreamContext(_)
         | Node::UnpackSyslog(_) => return Err(ExecError::unsupported_pipe(node.name())),

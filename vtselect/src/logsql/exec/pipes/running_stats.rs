@@ -5,10 +5,10 @@ use std::cmp::Ordering;
 use super::super::super::ast::pipes::{self, RunningFunc};
 use super::super::super::value::{format_float, parse_number, parse_rfc3339};
 use super::super::groups::{Groups, Values};
-use super::super::order::compare_values;
 use super::super::row_store::RowStore;
 use super::super::rows::RowColumn;
 use super::super::{Account, ExecError, Flow, Out, Pipe, Rows, Text};
+use common::query::logsql::order::compare_values;
 
 const TIME: &str = "_time";
 

@@ -63,6 +63,9 @@ const PIPES: &[&str] = &[
     "sort by (_time desc, a) limit 3 offset 1",
     "sort by (a) partition by (b) limit 1 rank",
     "split 1 from b as parts",
+    "stats by (_time:1d, b:5 offset 1) sum(a) s, avg(b) if (a:*) v, count_uniq(x) u",
+    "stats by (a) count(b) c, min(b) lo, max(b) hi, quantile(0.5, b) q, row_any(x) r, values(b) vs, uniq_values(ab) uv",
+    "stats count() c, count_empty(a) e, sum_len(_msg) l, row_max(b, a) m, json_values(a, b) j, rate() r",
     "time_add 1h",
     "top 3 by (a)",
     "top by (b, x) rank",
@@ -260,6 +263,8 @@ fn what_holds_too_much_is_named() {
     for pipe in [
         "sort by (a)",
         "sort by (a) limit 100000",
+        "stats by (a) count()",
+        "stats count_uniq(a)",
         "uniq by (a)",
         "top by (a)",
         "total_stats count()",

@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 
 use super::super::super::ast::pipes;
 use super::super::groups::{Groups, Values};
-use super::super::order::compare_values;
 use super::super::{Account, ExecError, Flow, Out, Pipe, Rows, Text};
+use common::query::logsql::order::compare_values;
 
 pub(super) struct Top {
     shape: pipes::Top,

@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 
 use super::super::super::super::ast::pipes::SortField;
 use super::super::super::groups::Values;
-use super::super::super::order::OrderKey;
 use super::super::super::rows::RowColumn;
 use super::super::super::{Rows, Text, json};
+use common::query::logsql::order::OrderKey;
 
 /// The fields of an order; none for all fields of a row.
 #[derive(Default)]
