@@ -1,13 +1,13 @@
 //! Columns under construction: values are gathered in row order, then the encoding is chosen.
 
 use super::ChunkId;
+use super::dictionary::Dictionary;
 use super::header::{ColumnData, ColumnMeta, Field};
 use super::membership;
 use crate::engine::batch::CellKind;
 use crate::engine::codec::ints::IntUse;
 use crate::engine::codec::{FixedStream, IntKind, IntStream, Packer, SegmentWriter, Segments, TextStream};
 use crate::engine::error::StorageError;
-use hashbrown::HashTable;
 
 /// Hands out stream numbers and collects the chunks of a block.
 pub(super) struct Streams {
@@ -167,12 +167,6 @@ pub(super) struct EncodedColumn<'a> {
     pub(super) dictionary: Option<Dictionary<'a>>,
 }
 
-/// Distinct texts in ascending order, and which of them each value is.
-pub(super) struct Dictionary<'a> {
-    pub(super) texts: Vec<&'a [u8]>,
-    pub(super) codes: Vec<u64>,
-}
-
 fn int_kind(kind: CellKind) -> IntKind {
     match kind {
         CellKind::Double => IntKind::Double,
@@ -219,65 +213,19 @@ fn encode_texts<'a>(
     meta: &mut ColumnMeta,
     streams: &mut Streams,
 ) -> Result<Option<Dictionary<'a>>, StorageError> {
-    let hashes: Vec<u64> = values.iter().map(|v| membership::hash(v)).collect();
-    let (dictionary, filtered) = match dictionary(&values, &hashes) {
-        Some((dictionary, distinct)) => {
+    let dictionary = Dictionary::of(&values);
+    match &dictionary {
+        Some(dictionary) => {
             let dict = streams.texts(&dictionary.texts)?;
             let codes = streams.ints(IntKind::Unsigned, IntUse::Codes, &dictionary.codes)?;
             meta.data = ColumnData::Dict { dict, codes };
-            (Some(dictionary), distinct)
         }
-        None => {
-            meta.data = ColumnData::Texts(streams.texts(&values)?);
-            (None, hashes)
-        }
-    };
-    if wants_filter && filtered.len() > MIN_FILTERED
-        && let Some(filter) = membership::build(filtered)
-    {
-        meta.filter = Some(streams.blob(&filter).stream);
+        None => meta.data = ColumnData::Texts(streams.texts(&values)?),
+    }
+    let filtered = dictionary.as_ref().map_or(&values, |dictionary| &dictionary.texts);
+    if wants_filter && filtered.len() > MIN_FILTERED {
+        let hashes = filtered.iter().map(|text| membership::hash(text)).collect();
+        meta.filter = membership::build(hashes).map(|filter| streams.blob(&filter).stream);
     }
     Ok(dictionary)
 }
-
-/// The dictionary of `values` and the hashes of its texts, unless most values are distinct.
-fn dictionary<'a>(values: &[&'a [u8]], hashes: &[u64]) -> Option<(Dictionary<'a>, Vec<u64>)> {
-    let mut distinct: Vec<(&'a [u8], u64)> = Vec::new();
-    let mut table: HashTable<u32> = HashTable::new();
-    let mut codes = Vec::with_capacity(values.len());
-    for (i, (value, hash)) in values.iter().zip(hashes).enumerate() {
-        if i == EARLY_LOOK && distinct.len() > EARLY_LOOK * 3 / 4 {
-            return None;
-        }
-        let found = table.find(*hash, |c| distinct.get(*c as usize).is_some_and(|d| d.1 == *hash && d.0 == *value));
-        codes.push(u64::from(match found {
-            Some(code) => *code,
-            None => {
-                let code = distinct.len() as u32;
-                distinct.push((value, *hash));
-                table.insert_unique(*hash, code, |c| distinct.get(*c as usize).map_or(0, |d| d.1));
-                code
-            }
-        }));
-    }
-    if distinct.len() > 8 && distinct.len() > values.len() / 2 {
-        return None;
-    }
-    let mut order: Vec<u32> = (0..distinct.len() as u32).collect();
-    order.sort_unstable_by_key(|c| distinct.get(*c as usize).map(|d| d.0));
-    let mut place = vec![0u64; order.len()];
-    for (new, old) in order.iter().enumerate() {
-        if let Some(place) = place.get_mut(*old as usize) {
-            *place = new as u64;
-        }
-    }
-    for code in &mut codes {
-        *code = place.get(*code as usize).copied().unwrap_or_default();
-    }
-    let texts = order.iter().filter_map(|c| distinct.get(*c as usize).map(|d| d.0)).collect();
-    let hashes = distinct.iter().map(|d| d.1).collect();
-    Some((Dictionary { texts, codes }, hashes))
-}
-
-/// After so many values it is clear that a column has no use for a dictionary.
-const EARLY_LOOK: usize = 2_048;

@@ -3,6 +3,7 @@
 //! chunks of bytes.
 
 mod columns;
+mod dictionary;
 pub mod header;
 pub mod layout;
 pub mod membership;

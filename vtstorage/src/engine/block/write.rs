@@ -1,6 +1,7 @@
 //! Batches into blocks: the work of a flush and of a merge.
 
-use super::columns::{ColumnBuilder, Dictionary, Streams};
+use super::columns::{ColumnBuilder, Streams};
+use super::dictionary::Dictionary;
 use super::header::{
     BlockColumns, BlockHeader, EventColumns, Field, HASH_PARTS, SpanColumns, TenantRows, TraceColumns,
 };

@@ -1,0 +1,122 @@
+//! Dictionaries: the distinct texts of a column. Every text of a flush passes through here, so that hashing and comparing
+//! are written for the short ones.
+
+use hashbrown::HashTable;
+use rapidhash::v3::rapidhash_v3;
+
+/// Distinct texts in ascending order, and which of them each value is.
+pub(super) struct Dictionary<'a> {
+    pub(super) texts: Vec<&'a [u8]>,
+    pub(super) codes: Vec<u64>,
+}
+
+/// After so many values it is clear that a column has no use for a dictionary.
+const EARLY_LOOK: usize = 2_048;
+
+impl<'a> Dictionary<'a> {
+    /// The dictionary of `values`, unless most of them are distinct.
+    pub(super) fn of(values: &[&'a [u8]]) -> Option<Self> {
+        let mut distinct: Vec<(&'a [u8], u64)> = Vec::new();
+        let mut table: HashTable<u32> = HashTable::new();
+        let mut codes = Vec::with_capacity(values.len());
+        for (i, value) in values.iter().enumerate() {
+            if i == EARLY_LOOK && distinct.len() > EARLY_LOOK * 3 / 4 {
+                return None;
+            }
+            let hash = rapidhash_v3(value);
+            let found = table.find(hash, |c| distinct.get(*c as usize).is_some_and(|d| d.1 == hash && same(d.0, value)));
+            codes.push(u64::from(match found {
+                Some(code) => *code,
+                None => {
+                    let code = distinct.len() as u32;
+                    distinct.push((value, hash));
+                    table.insert_unique(hash, code, |c| distinct.get(*c as usize).map_or(0, |d| d.1));
+                    code
+                }
+            }));
+        }
+        if distinct.len() > 8 && distinct.len() > values.len() / 2 {
+            return None;
+        }
+        Some(Self::sorted(distinct.into_iter().map(|d| d.0).collect(), codes))
+    }
+
+    /// Brings texts, and the codes that count them as they came, into ascending order.
+    fn sorted(texts: Vec<&'a [u8]>, mut codes: Vec<u64>) -> Self {
+        let mut order: Vec<(u64, u32, &'a [u8])> =
+            texts.iter().zip(0..).map(|(text, code)| (first_bytes(text), code, *text)).collect();
+        order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| a.2.cmp(b.2)));
+        let mut place = vec![0u64; order.len()];
+        for (new, (_, old, _)) in order.iter().enumerate() {
+            if let Some(place) = place.get_mut(*old as usize) {
+                *place = new as u64;
+            }
+        }
+        for code in &mut codes {
+            *code = place.get(*code as usize).copied().unwrap_or_default();
+        }
+        Self { texts: order.into_iter().map(|(_, _, text)| text).collect(), codes }
+    }
+}
+
+/// The first eight bytes as a number that sorts as they do; missing ones are zeros.
+fn first_bytes(text: &[u8]) -> u64 {
+    if let Some(first) = text.first_chunk::<8>() {
+        return u64::from_be_bytes(*first);
+    }
+    let mut first = [0; 8];
+    first.iter_mut().zip(text).for_each(|(to, from)| *to = *from);
+    u64::from_be_bytes(first)
+}
+
+/// Equality without a call for texts of up to 32 bytes.
+#[inline]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    fn ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
+        a.first_chunk::<N>() == b.first_chunk::<N>() && a.last_chunk::<N>() == b.last_chunk::<N>()
+    }
+    a.len() == b.len()
+        && match a.len() {
+            0..4 => a.iter().eq(b),
+            4..8 => ends::<4>(a, b),
+            8..16 => ends::<8>(a, b),
+            16..=32 => ends::<16>(a, b),
+            _ => a == b,
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn codes_name_the_values_and_texts_ascend(values in prop::collection::vec(prop::collection::vec(0u8..3, 0..40), 0..60), repeats in 2usize..4) {
+            let values: Vec<&[u8]> = (0..repeats).flat_map(|_| values.iter().map(Vec::as_slice)).collect();
+            let dictionary = Dictionary::of(&values).expect("each value is there twice");
+            prop_assert!(dictionary.texts.is_sorted_by(|a, b| a < b));
+            let named: Vec<&[u8]> = dictionary.codes.iter().map(|code| dictionary.texts[*code as usize]).collect();
+            prop_assert_eq!(named, values);
+        }
+
+        #[test]
+        fn same_is_equality(a in prop::collection::vec(0u8..2, 0..40), b in prop::collection::vec(0u8..2, 0..40)) {
+            prop_assert_eq!(same(&a, &b), a == b);
+            prop_assert!(same(&a, &a.clone()));
+        }
+
+        #[test]
+        fn first_bytes_sort_as_texts(a in prop::collection::vec(any::<u8>(), 0..12), b in prop::collection::vec(any::<u8>(), 0..12)) {
+            if first_bytes(&a) < first_bytes(&b) {
+                prop_assert!(a < b);
+            }
+        }
+    }
+
+    #[test]
+    fn distinct_values_have_no_dictionary() {
+        let values: Vec<[u8; 4]> = (0..9_000u32).map(u32::to_be_bytes).collect();
+        assert!(Dictionary::of(&values.iter().map(<[u8; 4]>::as_slice).collect::<Vec<_>>()).is_none());
+    }
+}
