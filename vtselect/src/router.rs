@@ -1,12 +1,12 @@
 //! The query side's HTTP routes with their layers.
 
 use crate::SelectConfig;
-use crate::http::observe;
 use crate::jaeger::JaegerApi;
 use crate::query::QueryRunner;
 use axum::Router;
 use axum::middleware::from_fn;
 use common::contract::SpanSource;
+use common::http::count_requests;
 use std::sync::Arc;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::cors::{Any, CorsLayer};
@@ -22,7 +22,7 @@ pub fn http_router(config: &SelectConfig, source: Arc<dyn SpanSource>) -> Router
         router = router.nest(base, JaegerApi::new(config, runner.clone()).router());
     }
     router = router
-        .layer(from_fn(observe))
+        .layer(from_fn(count_requests))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest));
     if !config.http_disable_cors {
         router = router.layer(CorsLayer::new().allow_origin(Any).allow_methods(Any).allow_headers(Any));

@@ -3,7 +3,7 @@
 use crate::SelectConfig;
 use common::contract::{QueryContext, QueryError, SpanSource, collect};
 use common::query::{Answer, Plan};
-use metrics::{counter, gauge};
+use metrics::{counter, describe_counter, describe_gauge, gauge};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -20,6 +20,7 @@ pub struct QueryRunner {
 
 impl QueryRunner {
     pub fn new(config: &SelectConfig, source: Arc<dyn SpanSource>) -> Self {
+        describe();
         let capacity = config.concurrent_requests();
         gauge!("vt_concurrent_select_capacity").set(capacity as f64);
         Self {
@@ -70,6 +71,24 @@ impl QueryRunner {
         gauge!("vt_concurrent_select_current").increment(1.0);
         Ok(Turn { _permit: permit })
     }
+}
+
+/// Says what the metrics mean.
+fn describe() {
+    describe_gauge!("vt_concurrent_select_capacity", "queries that may run at a time");
+    describe_gauge!("vt_concurrent_select_current", "queries that run");
+    describe_counter!(
+        "vt_concurrent_select_limit_reached_total",
+        "queries that had to wait for their turn"
+    );
+    describe_counter!(
+        "vt_concurrent_select_limit_timeout_total",
+        "queries refused because their turn did not come"
+    );
+    describe_counter!(
+        "vt_slow_queries_total",
+        "queries slower than --search.logSlowQueryDuration"
+    );
 }
 
 /// A query's place among the running ones.
