@@ -3,6 +3,7 @@
 use common::query::logsql::stats::State;
 
 use super::super::super::ast::pipes::{self, GroupBy};
+use super::super::super::value::{format_rfc3339, parse_rfc3339};
 use super::super::groups::{Groups, Values};
 use super::super::stats::{Columns, StatsFunction, function};
 use super::super::{Account, ExecContext, ExecError, Flow, Out, Pipe, Rows, Text};
@@ -201,6 +202,26 @@ impl Pipe for Stats {
 fn bucketed(rows: &Rows, by: &GroupBy) -> Option<Vec<Text>> {
     let bucket = by.bucket?;
     let column = rows.column(&by.field)?;
-    let mut truncate = Repeated::new(|value: &str| Text::from(bucket.apply(value)));
+    // Times that follow each other differ, their buckets seldom do: those need not be printed again.
+    let mut last_time: Option<(i64, Text)> = None;
+    let mut truncate = Repeated::new(|value: &str| {
+        let Some(ns) = time_of(value).map(|ns| bucket.truncate_time(ns)) else {
+            return Text::from(bucket.apply(value));
+        };
+        match &last_time {
+            Some((last, text)) if *last == ns => text.clone(),
+            _ => {
+                let text = Text::from(format_rfc3339(ns));
+                last_time = Some((ns, text.clone()));
+                text
+            }
+        }
+    });
     Some(column.values.iter().map(|value| truncate.call(value)).collect())
+}
+
+/// A value that a bucket takes as a time.
+fn time_of(value: &str) -> Option<i64> {
+    let starts_as_date = value.as_bytes().get(4) == Some(&b'-') && value.starts_with(|c: char| c.is_ascii_digit());
+    starts_as_date.then(|| parse_rfc3339(value)).flatten()
 }

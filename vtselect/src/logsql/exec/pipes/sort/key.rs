@@ -9,7 +9,6 @@ use super::super::super::{Rows, Text, json};
 use common::query::logsql::order::OrderKey;
 
 /// The fields of an order; none for all fields of a row.
-#[derive(Default)]
 pub(super) struct Order {
     names: Vec<String>,
     descending: Vec<bool>,

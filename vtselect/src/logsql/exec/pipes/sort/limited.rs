@@ -12,9 +12,15 @@ use super::key::{Order, Part};
 pub(in super::super) struct LimitedSort {
     order: Order,
     place: Place,
-    most: usize,
     partition_by: Vec<String>,
     partitions: Groups,
+    held: Held,
+}
+
+/// The rows that may be in the result.
+struct Held {
+    /// How many of each partition
+    most: usize,
     heaps: Vec<BinaryHeap<Entry>>,
     store: RowStore,
     arrived: u64,
@@ -29,39 +35,27 @@ struct Entry {
     slot: usize,
 }
 
+/// A row of a block, and the places of the block's columns in the store.
+struct Candidate<'r> {
+    rows: &'r Rows,
+    places: &'r [usize],
+    row: usize,
+}
+
 impl LimitedSort {
     pub(super) fn new(order: Order, place: Place, limit: usize, partition_by: &[String], account: Account) -> Self {
         Self {
             order,
-            most: place.offset.saturating_add(limit),
-            place,
             partition_by: partition_by.to_vec(),
             partitions: Groups::new(partition_by.len()),
-            heaps: Vec::new(),
-            store: RowStore::default(),
-            arrived: 0,
-            account,
-        }
-    }
-
-    /// Makes room for a row with this key: `None` when it is not among the first of its partition, else the slot that
-    /// it may take over.
-    fn room(&mut self, partition: usize, key: &[Part]) -> Option<Option<usize>> {
-        let heap = self.heaps.get_mut(partition)?;
-        if heap.len() < self.most {
-            return Some(None);
-        }
-        // A row that arrived later is behind its equals.
-        let worse = heap.peek().is_some_and(|worst| *key < *worst.key);
-        worse.then(|| heap.pop().map(|worst| worst.slot))
-    }
-
-    /// Holds a row.
-    fn hold(&mut self, partition: usize, key: Box<[Part]>, slot: usize) {
-        let arrived = self.arrived;
-        self.arrived += 1;
-        if let Some(heap) = self.heaps.get_mut(partition) {
-            heap.push(Entry { key, arrived, slot });
+            held: Held {
+                most: place.offset.saturating_add(limit),
+                heaps: Vec::new(),
+                store: RowStore::default(),
+                arrived: 0,
+                account,
+            },
+            place,
         }
     }
 
@@ -70,8 +64,8 @@ impl LimitedSort {
         let mut slots = Vec::new();
         let mut starts = Vec::new();
         for partition in self.partitions.in_partition_order() {
-            let entries = self.heaps.get_mut(partition).map(std::mem::take).unwrap_or_default();
-            let entries = entries.into_sorted_vec();
+            let heap = self.held.heaps.get_mut(partition).map(std::mem::take);
+            let entries = heap.unwrap_or_default().into_sorted_vec();
             starts.push(slots.len());
             slots.extend(entries.into_iter().skip(self.place.offset).map(|entry| entry.slot));
         }
@@ -79,39 +73,70 @@ impl LimitedSort {
     }
 }
 
+impl Held {
+    fn add_partition(&mut self, bytes: usize) -> Result<(), ExecError> {
+        self.heaps.push(BinaryHeap::new());
+        self.account.grow(bytes + size_of::<BinaryHeap<Entry>>())
+    }
+
+    /// Holds the row, if it is among the first of its partition; that takes its key.
+    fn offer(&mut self, partition: usize, key: &mut Vec<Part>, candidate: &Candidate<'_>) -> Result<(), ExecError> {
+        let Some(heap) = self.heaps.get_mut(partition) else {
+            return Ok(());
+        };
+        let old = if heap.len() < self.most {
+            self.account.grow(size_of::<Entry>() + key.len() * size_of::<Part>())?;
+            None
+        } else {
+            // A row that arrived later is behind its equals.
+            match heap.peek() {
+                Some(worst) if **key < *worst.key => heap.pop().map(|worst| worst.slot),
+                _ => return Ok(()),
+            }
+        };
+        let Candidate { rows, places, row } = candidate;
+        heap.push(Entry {
+            key: key.drain(..).collect(),
+            arrived: self.arrived,
+            slot: self.store.put(old, rows, *row, places, &mut self.account)?,
+        });
+        self.arrived += 1;
+        Ok(())
+    }
+}
+
 impl Pipe for LimitedSort {
     fn push(&mut self, rows: Rows, _: &mut Out<'_>) -> Result<Flow, ExecError> {
-        let partition_by = std::mem::take(&mut self.partition_by);
-        let order = std::mem::take(&mut self.order);
-        let columns = Values::of_all(&rows, &partition_by);
+        let Self {
+            order,
+            held,
+            partitions,
+            ..
+        } = self;
+        let columns = Values::of_all(&rows, &self.partition_by);
+        let places = held.store.places(&rows);
         let keys = order.keys(&rows);
-        let places = self.store.places(&rows);
         let mut key = Vec::with_capacity(order.width());
         for row in 0..rows.len() {
-            let (partition, bytes) = self.partitions.add(&columns, row);
-            if partition == self.heaps.len() {
-                self.account.grow(bytes + size_of::<BinaryHeap<Entry>>())?;
-                self.heaps.push(BinaryHeap::new());
+            let (partition, bytes) = partitions.add(&columns, row);
+            if partition == held.heaps.len() {
+                held.add_partition(bytes)?;
             }
             key.clear();
             keys.write(row, &mut key);
-            let Some(old) = self.room(partition, &key) else {
-                continue;
+            let candidate = Candidate {
+                rows: &rows,
+                places: &places,
+                row,
             };
-            if old.is_none() {
-                self.account.grow(size_of::<Entry>() + key.len() * size_of::<Part>())?;
-            }
-            let slot = self.store.put(old, &rows, row, &places, &mut self.account)?;
-            self.hold(partition, key.drain(..).collect(), slot);
+            held.offer(partition, &mut key, &candidate)?;
         }
-        self.order = order;
-        self.partition_by = partition_by;
         Ok(Flow::More)
     }
 
     fn finish(&mut self, out: &mut Out<'_>) -> Result<(), ExecError> {
         let (slots, starts) = self.result();
-        let store = std::mem::take(&mut self.store);
+        let store = std::mem::take(&mut self.held.store);
         let set_rank = |rows: &mut Rows, first: usize| self.place.set_rank(rows, first, &starts);
         store.emit(&slots, set_rank, out)
     }
