@@ -1,5 +1,4 @@
-//! The conformance data of LogsQL. Each kind of file has one function that runs a line; files that need the execution
-//! of queries are skipped until there is one.
+//! The conformance data of LogsQL. Each kind of file has one function that runs a line.
 
 mod filters;
 mod matches;
