@@ -44,7 +44,9 @@ fn rows(case: &Members<'_>) -> Option<Rows> {
     let columns: Vec<Column> = case.get("columns").unwrap_or_default();
     let times: Vec<i64> = match case.get("timestamps") {
         Some(times) => times,
-        None => (0..columns.first()?.values.len() as i64).map(|row| row * 1_000_000_000).collect(),
+        None => (0..columns.first()?.values.len() as i64)
+            .map(|row| row * 1_000_000_000)
+            .collect(),
     };
     let mut rows = Rows::new(times.len());
     for (name, value) in STREAM.into_iter().chain([("_stream", STREAM_NAME)]) {

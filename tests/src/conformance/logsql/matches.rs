@@ -7,15 +7,21 @@ use super::Members;
 use super::tables::Tables;
 
 pub(super) const TABLES: Tables = &[
-    ("TestMatchPhrase", |args| test(args, TextFilter::Phrase(text(args, "phrase")))),
-    ("TestMatchPrefix", |args| test(args, TextFilter::Prefix(text(args, "prefix")))),
+    ("TestMatchPhrase", |args| {
+        test(args, TextFilter::Phrase(text(args, "phrase")))
+    }),
+    ("TestMatchPrefix", |args| {
+        test(args, TextFilter::Prefix(text(args, "prefix")))
+    }),
     ("TestMatchAnyCasePhrase", |args| {
         test(args, TextFilter::AnyCasePhrase(text(args, "phraseLowercase")))
     }),
     ("TestMatchAnyCasePrefix", |args| {
         test(args, TextFilter::AnyCasePrefix(text(args, "prefixLowercase")))
     }),
-    ("TestMatchSequence", |args| test(args, TextFilter::Sequence(args.list("phrases")))),
+    ("TestMatchSequence", |args| {
+        test(args, TextFilter::Sequence(args.list("phrases")))
+    }),
     ("TestMatchStringRange", |args| {
         let (min, max) = (text(args, "minValue"), Some(text(args, "maxValue")));
         test(args, TextFilter::StringRange { min, max })

@@ -45,7 +45,11 @@ fn bucket(value: f64) -> i32 {
         return BUCKETS;
     }
     let bucket = position as i32;
-    if f64::from(bucket) == position && bucket > 0 { bucket - 1 } else { bucket }
+    if f64::from(bucket) == position && bucket > 0 {
+        bucket - 1
+    } else {
+        bucket
+    }
 }
 
 fn range(bucket: i32) -> String {

@@ -113,8 +113,14 @@ impl Quantile {
                 false => Text::default(),
             };
         }
-        let ints = self.ints.iter().map(|n| (OrderKey::integer(*n), Text::from(n.to_string())));
-        let floats = self.floats.iter().map(|f| (OrderKey::float(*f), Text::from(format_float(*f))));
+        let ints = self
+            .ints
+            .iter()
+            .map(|n| (OrderKey::integer(*n), Text::from(n.to_string())));
+        let floats = self
+            .floats
+            .iter()
+            .map(|f| (OrderKey::float(*f), Text::from(format_float(*f))));
         let texts = self.texts.iter().map(|text| (OrderKey::new(text), text.clone()));
         let mut all: Vec<_> = ints.chain(floats).chain(texts).collect();
         match rank < all.len() {
@@ -212,8 +218,16 @@ impl Forms {
     /// A number in the form that all had.
     fn show(self, number: f64) -> String {
         match self {
-            Self { ints: true, durations: false, others: false } => format_float(number.round()),
-            Self { ints: false, durations: true, others: false } => format_duration(number.round() as i64),
+            Self {
+                ints: true,
+                durations: false,
+                others: false,
+            } => format_float(number.round()),
+            Self {
+                ints: false,
+                durations: true,
+                others: false,
+            } => format_duration(number.round() as i64),
             _ => format_float(number),
         }
     }

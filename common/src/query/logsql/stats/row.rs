@@ -47,7 +47,11 @@ impl Row {
             Pick::By(_) => OrderKey::new(value),
         };
         if self.is_better(&key) {
-            self.best = Some(Best { key, value: value.clone(), fields: fields() });
+            self.best = Some(Best {
+                key,
+                value: value.clone(),
+                fields: fields(),
+            });
         }
     }
 

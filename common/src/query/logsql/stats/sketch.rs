@@ -99,13 +99,20 @@ impl Buckets {
 fn middle(bucket: usize) -> f64 {
     let border = |bucket: usize| f64::from_bits((bucket as u64) << SHIFT);
     let (low, high) = (border(bucket), border(bucket + 1));
-    if high.is_finite() { low + (high - low) / 2.0 } else { low }
+    if high.is_finite() {
+        low + (high - low) / 2.0
+    } else {
+        low
+    }
 }
 
 impl Partial for Sketch {
     fn merge(&mut self, other: Self) {
         self.zeros += other.zeros;
-        for (mine, theirs) in [(&mut self.negative, other.negative), (&mut self.positive, other.positive)] {
+        for (mine, theirs) in [
+            (&mut self.negative, other.negative),
+            (&mut self.positive, other.positive),
+        ] {
             for (bucket, hits) in (theirs.first..).zip(theirs.hits).filter(|(_, hits)| *hits > 0) {
                 mine.add(bucket, hits);
             }

@@ -24,7 +24,11 @@ impl Stddev {
 
     /// The standard deviation of the values as the whole population; not a number when there was no value.
     pub fn stddev(&self) -> f64 {
-        if self.values == 0 { f64::NAN } else { (self.squares / self.values as f64).sqrt() }
+        if self.values == 0 {
+            f64::NAN
+        } else {
+            (self.squares / self.values as f64).sqrt()
+        }
     }
 }
 

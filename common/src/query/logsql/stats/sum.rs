@@ -44,7 +44,11 @@ impl Sum {
 
     /// The sum; not a number when there was no value.
     pub fn sum(&self) -> f64 {
-        if self.values == 0 { f64::NAN } else { self.whole as f64 + self.rest }
+        if self.values == 0 {
+            f64::NAN
+        } else {
+            self.whole as f64 + self.rest
+        }
     }
 
     /// The mean; not a number when there was no value.

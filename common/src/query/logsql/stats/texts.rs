@@ -19,7 +19,11 @@ pub struct Texts {
 impl Texts {
     /// No values yet.
     pub fn new(limit: u64) -> Self {
-        Self { limit, values: HashSet::new(), text_bytes: 0 }
+        Self {
+            limit,
+            values: HashSet::new(),
+            text_bytes: 0,
+        }
     }
 
     /// Adds a value unless it is empty.

@@ -16,7 +16,10 @@ pub struct UniqHash {
 impl UniqHash {
     /// No values yet.
     pub fn new(limit: u64) -> Self {
-        Self { limit, hashes: HashSet::new() }
+        Self {
+            limit,
+            hashes: HashSet::new(),
+        }
     }
 
     /// Adds a value.

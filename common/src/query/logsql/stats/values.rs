@@ -13,7 +13,11 @@ pub struct Values {
 impl Values {
     /// No values yet.
     pub fn new(limit: u64) -> Self {
-        Self { limit, values: Vec::new(), text_bytes: 0 }
+        Self {
+            limit,
+            values: Vec::new(),
+            text_bytes: 0,
+        }
     }
 
     /// Adds a value, also an empty one.

@@ -15,10 +15,16 @@ fn spellings_of(text: &str) -> Vec<String> {
     let mut prefixes = vec![String::with_capacity(text.len())];
     let mut capitals = 0;
     for c in text.chars() {
-        let small = c.to_lowercase().next().filter(|small| *small != c && capitals < MAX_CAPITALS);
+        let small = c
+            .to_lowercase()
+            .next()
+            .filter(|small| *small != c && capitals < MAX_CAPITALS);
         let branches = small.map(|small| {
             capitals += 1;
-            prefixes.iter().map(|prefix| format!("{prefix}{small}")).collect::<Vec<_>>()
+            prefixes
+                .iter()
+                .map(|prefix| format!("{prefix}{small}"))
+                .collect::<Vec<_>>()
         });
         prefixes.iter_mut().for_each(|prefix| prefix.push(c));
         prefixes.extend(branches.unwrap_or_default());

@@ -128,7 +128,11 @@ fn compile(filter: &TextFilter) -> Test {
 
 fn contains_all(phrases: &[String]) -> Test {
     let phrases = AllPhrases::new(phrases);
-    if phrases.is_empty() { Test::Always } else { Test::ContainsAll(phrases) }
+    if phrases.is_empty() {
+        Test::Always
+    } else {
+        Test::ContainsAll(phrases)
+    }
 }
 
 fn contains_any(phrases: &[String]) -> Test {
@@ -142,8 +146,16 @@ fn contains_any(phrases: &[String]) -> Test {
 }
 
 fn sequence(phrases: &[String]) -> Test {
-    let phrases: Vec<_> = phrases.iter().filter(|s| !s.is_empty()).map(|s| Phrase::new(s)).collect();
-    if phrases.is_empty() { Test::Always } else { Test::Sequence(phrases) }
+    let phrases: Vec<_> = phrases
+        .iter()
+        .filter(|s| !s.is_empty())
+        .map(|s| Phrase::new(s))
+        .collect();
+    if phrases.is_empty() {
+        Test::Always
+    } else {
+        Test::Sequence(phrases)
+    }
 }
 
 /// What follows a phrase is searched as if it were a text of its own.

@@ -81,9 +81,9 @@ impl Pattern {
         }
         let mut starts = value.char_indices().map(|(at, _)| at).chain([value.len()]);
         match self.parts.first() {
-            Some(Part::Literal(literal)) => {
-                value.match_indices(literal.as_str()).any(|(at, _)| accepted(self.end_from(value, at)))
-            }
+            Some(Part::Literal(literal)) => value
+                .match_indices(literal.as_str())
+                .any(|(at, _)| accepted(self.end_from(value, at))),
             _ => starts.any(|at| accepted(self.end_from(value, at))),
         }
     }
@@ -116,7 +116,10 @@ fn part(placeholder: &str) -> Option<Part> {
 impl Part {
     fn end(&self, value: &str, at: usize) -> Option<usize> {
         match self {
-            Self::Literal(literal) => value.get(at..)?.starts_with(literal.as_str()).then(|| at + literal.len()),
+            Self::Literal(literal) => value
+                .get(at..)?
+                .starts_with(literal.as_str())
+                .then(|| at + literal.len()),
             Self::Number => number(value, at),
             Self::Uuid => numbers(value, at, 5, b'-'),
             Self::Ip4 => numbers(value, at, 4, b'.'),
@@ -145,7 +148,9 @@ fn number(value: &str, at: usize) -> Option<usize> {
 }
 
 fn numbers(value: &str, at: usize, count: usize, separator: u8) -> Option<usize> {
-    (1..count).try_fold(number(value, at)?, |end, _| number(value, after(value, end, &[separator])?))
+    (1..count).try_fold(number(value, at)?, |end, _| {
+        number(value, after(value, end, &[separator])?)
+    })
 }
 
 /// The place after one of these bytes.

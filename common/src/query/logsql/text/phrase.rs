@@ -76,7 +76,9 @@ fn joins_words(c: char) -> bool {
 
 /// True when all characters are word characters, so that the phrase is found as a whole word or not at all.
 pub(super) fn is_word(phrase: &str) -> bool {
-    phrase.chars().all(|c| is_word_char(c) && c != char::REPLACEMENT_CHARACTER)
+    phrase
+        .chars()
+        .all(|c| is_word_char(c) && c != char::REPLACEMENT_CHARACTER)
 }
 
 /// The words of a text.

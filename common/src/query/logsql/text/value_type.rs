@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::value::{
-    format_float, format_ipv4, parse_float, parse_int, parse_ipv4, parse_iso8601, parse_uint,
-};
+use super::super::value::{format_float, format_ipv4, parse_float, parse_int, parse_ipv4, parse_iso8601, parse_uint};
 
 /// Most distinct values of a dictionary.
 const DICT_VALUES: usize = 8;

@@ -17,8 +17,8 @@ pub use bucket::{Bucket, BucketSize, truncate_f64, truncate_i64, truncate_timest
 pub use duration::{format_duration, parse_duration};
 pub use ipv4::{format_ipv4, parse_ipv4, parse_ipv4_cidr, parse_ipv4_mask, parse_ipv6, parse_ipv6_cidr};
 pub use number::{
-    format_float, is_number_prefix, parse_canonical_int, parse_float, parse_float_exact, parse_int, parse_length, parse_number,
-    parse_number_or_unit, parse_uint,
+    format_float, is_number_prefix, parse_canonical_int, parse_float, parse_float_exact, parse_int, parse_length,
+    parse_number, parse_number_or_unit, parse_uint,
 };
 pub use range::TimeRange;
 pub use size::parse_size;

@@ -38,12 +38,16 @@ impl Node {
             Self::Not(node) => {
                 let mut matched = keep.to_vec();
                 node.narrow(rows, &mut matched);
-                keep.iter_mut().zip(matched).for_each(|(keep, matched)| *keep &= !matched);
+                keep.iter_mut()
+                    .zip(matched)
+                    .for_each(|(keep, matched)| *keep &= !matched);
             }
             Self::Text { field, test } => narrow_by_value(rows, field, keep, |value| test.matches(value)),
             Self::Fields(comparison) => comparison.narrow(rows, keep),
             Self::ValueType { field, expected } => {
-                let values = rows.column(field).map(|column| column.values.iter().map(|value| &**value));
+                let values = rows
+                    .column(field)
+                    .map(|column| column.values.iter().map(|value| &**value));
                 let found = values.and_then(ValueType::of_column);
                 if found.is_none() || found != *expected {
                     keep.fill(false);
@@ -61,7 +65,9 @@ fn narrow_to_any(nodes: &[Node], rows: &Rows, keep: &mut [bool]) {
     for node in nodes {
         let mut matched = left.clone();
         node.narrow(rows, &mut matched);
-        left.iter_mut().zip(matched).for_each(|(left, matched)| *left &= !matched);
+        left.iter_mut()
+            .zip(matched)
+            .for_each(|(left, matched)| *left &= !matched);
     }
     keep.iter_mut().zip(left).for_each(|(keep, left)| *keep &= !left);
 }

@@ -55,7 +55,10 @@ fn field_test(field: &str, test: &FieldTest) -> Result<Node, ExecError> {
             if test.is_always() {
                 Node::Always
             } else {
-                Node::Text { field: field.to_owned(), test }
+                Node::Text {
+                    field: field.to_owned(),
+                    test,
+                }
             }
         }
     })
@@ -77,14 +80,26 @@ pub fn text_filter(test: &FieldTest) -> Option<TextFilter> {
         FieldTest::ContainsAll(values) => TextFilter::ContainsAll(list(values)?),
         FieldTest::ContainsAny(values) => TextFilter::ContainsAny(list(values)?),
         FieldTest::Sequence(phrases) => TextFilter::Sequence(phrases.clone()),
-        FieldTest::Range(range) => TextFilter::Number { min: range.min, max: range.max },
+        FieldTest::Range(range) => TextFilter::Number {
+            min: range.min,
+            max: range.max,
+        },
         FieldTest::StringRange(range) => TextFilter::StringRange {
             min: range.min.clone(),
             max: range.max.clone(),
         },
-        FieldTest::LengthRange(range) => TextFilter::Length { min: range.min, max: range.max },
-        FieldTest::Ipv4Range(range) => TextFilter::Ipv4 { min: range.min, max: range.max },
-        FieldTest::Ipv6Range(range) => TextFilter::Ipv6 { min: range.min, max: range.max },
+        FieldTest::LengthRange(range) => TextFilter::Length {
+            min: range.min,
+            max: range.max,
+        },
+        FieldTest::Ipv4Range(range) => TextFilter::Ipv4 {
+            min: range.min,
+            max: range.max,
+        },
+        FieldTest::Ipv6Range(range) => TextFilter::Ipv6 {
+            min: range.min,
+            max: range.max,
+        },
         FieldTest::ValueType(name) => TextFilter::ValueType(ValueType::parse(name)),
         FieldTest::PatternMatch(ends, pattern) => TextFilter::Pattern(*ends, pattern.clone()),
         FieldTest::JsonArrayContainsAny(values) => TextFilter::JsonArrayContainsAny(values.clone()),

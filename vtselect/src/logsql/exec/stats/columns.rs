@@ -57,7 +57,11 @@ impl<'r> Columns<'r> {
 
     /// The first column; empty if there is none.
     pub(super) fn first(&self) -> Column<'r> {
-        self.list.first().copied().unwrap_or(Column { name: None, values: &[], named: true })
+        self.list.first().copied().unwrap_or(Column {
+            name: None,
+            values: &[],
+            named: true,
+        })
     }
 
     /// All columns, or those after the first `skip`.

@@ -24,7 +24,11 @@ impl Function for CountRows {
 
     fn update(&self, state: &mut Count, columns: &Columns<'_>, rows: &[usize]) {
         let every = columns.is_all();
-        state.add(if every { rows.len() as u64 } else { columns.count_filled(rows) });
+        state.add(if every {
+            rows.len() as u64
+        } else {
+            columns.count_filled(rows)
+        });
     }
 
     fn finish(&self, state: Count, _: f64) -> Text {

@@ -28,6 +28,9 @@ impl Function for FieldOfRow {
     }
 
     fn finish(&self, state: Row, _: f64) -> Text {
-        state.fields().first().map_or_else(Text::default, |(_, value)| value.clone())
+        state
+            .fields()
+            .first()
+            .map_or_else(Text::default, |(_, value)| value.clone())
     }
 }

@@ -121,7 +121,11 @@ fn row_of(f: &RowOf, end: End) -> row::JsonOfRow {
 }
 
 fn all_if_none(fields: &[FieldPattern]) -> Vec<FieldPattern> {
-    if fields.is_empty() { vec![FieldPattern::all()] } else { fields.to_vec() }
+    if fields.is_empty() {
+        vec![FieldPattern::all()]
+    } else {
+        fields.to_vec()
+    }
 }
 
 /// A count as text.

@@ -16,7 +16,10 @@ pub(super) struct JsonOfRow {
 impl JsonOfRow {
     /// Of any row.
     pub(super) fn any(fields: Vec<FieldPattern>) -> Self {
-        Self { pick: Pick::Any, fields }
+        Self {
+            pick: Pick::Any,
+            fields,
+        }
     }
 
     /// Of the row that a field decides.
