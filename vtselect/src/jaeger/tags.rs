@@ -7,11 +7,13 @@
 //!
 //! A value that begins with `~` is also a regular expression that matches anywhere (VictoriaTraces); one that
 //! contains `.*`, `.+` or an escaped punctuation character is also one that matches the whole value
-//! (Elasticsearch behind Jaeger). The literal text always matches too.
+//! (Elasticsearch behind Jaeger). A number with an exponent, the form in which very large and very small ones are
+//! shown, also finds the number that it means. The literal text always matches too.
 
 use common::contract::QueryError;
 use common::query::{Column, EventField, Filter, LinkField, Predicate, SpanField, TextMatch};
 use common::span::{SpanKind, StatusCode};
+use common::value::write_double;
 use std::sync::Arc;
 
 /// The condition that a tag sets. Fails on a `~` value that is no regular expression.
@@ -93,6 +95,7 @@ struct TextCondition(Vec<TextMatch>);
 impl TextCondition {
     fn of(value: &str) -> Result<Self, QueryError> {
         let mut matches = vec![TextMatch::Equals(value.into())];
+        matches.extend(without_exponent(value).map(|text| TextMatch::Equals(text.into())));
         if let Some(pattern) = value.strip_prefix('~') {
             let pattern = TextMatch::Regex(pattern.into());
             pattern.compile()?;
@@ -165,6 +168,16 @@ impl TextCondition {
     }
 }
 
+/// The text form of attributes for a finite number that is written with an exponent.
+fn without_exponent(value: &str) -> Option<String> {
+    let (_, exponent) = value.split_once(['e', 'E'])?;
+    exponent.parse::<i16>().ok()?;
+    let number = value.parse::<f64>().ok().filter(|number| number.is_finite())?;
+    let mut text = String::new();
+    write_double(number, &mut text);
+    Some(text)
+}
+
 /// Whether a value is likely meant as a pattern: few ordinary values have what is asked for here.
 fn looks_like_pattern(value: &str) -> bool {
     value.as_bytes().windows(2).any(|pair| match pair {
@@ -190,6 +203,8 @@ mod tests {
             attributes: vec![
                 Attribute::new("n", 123i64),
                 Attribute::new("d", 72.5),
+                Attribute::new("tiny", -2.5e-9),
+                Attribute::new("commit", "1e5"),
                 Attribute::new("host", "a.b"),
                 Attribute::new("odd", "~("),
                 Attribute::new("resource.kind", "disk"),
@@ -297,6 +312,22 @@ mod tests {
                 ),
                 found
             );
+        }
+    }
+
+    #[test]
+    fn numbers_are_found_as_they_are_shown_and_without_exponent() {
+        for (key, value) in [
+            ("tiny", "-2.5e-9"),
+            ("tiny", "-2.5E-09"),
+            ("tiny", "-0.0000000025"),
+            ("n", "1.23e+2"),
+            ("commit", "1e5"),
+        ] {
+            assert!(finds(key, value), "{key}={value}");
+        }
+        for (key, value) in [("tiny", "-2.5e-8"), ("n", "e"), ("n", "1e999"), ("commit", "100000")] {
+            assert!(!finds(key, value), "{key}={value}");
         }
     }
 
