@@ -4,10 +4,11 @@ use super::Block;
 use super::header::{ColumnData, ColumnMeta, Field, TableMeta};
 use super::nested;
 use super::pages::Pages;
-use crate::engine::batch::{Cell, CellColumn, CellKind, CellTable, EventRow, LinkRow, Scalar, SpanBatch, SpanRow, Text};
+use crate::engine::batch::{Cell, CellColumn, CellKind, CellTable, EventRow, LinkRow, Origin, Scalar, SpanBatch, SpanRow, Text};
 use crate::engine::codec::PAGE_VALUES;
 use crate::engine::error::StorageError;
 use common::ids::{SpanId, TenantId, TraceId};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// Reads the rows of `ranges` (ascending, of one tenant) into a batch, in that order.
@@ -57,9 +58,8 @@ impl<'p, 'b> Materializer<'p, 'b> {
         reader.batch.spans.columns = reader.columns(&columns.spans);
         reader.batch.event_cells.columns = reader.columns(&columns.events);
         reader.batch.link_cells.columns = reader.columns(&columns.links);
-        for (stream, list) in [(&columns.resources, &mut reader.batch.resources), (&columns.scopes, &mut reader.batch.scopes)] {
-            reader.pages.each_text(stream, 0..stream.count, |origin| list.push(origin.to_vec().into()))?;
-        }
+        reader.batch.resources.resize(columns.resources.count as usize, Origin::new());
+        reader.batch.scopes.resize(columns.scopes.count as usize, Origin::new());
         Ok(reader)
     }
 
@@ -78,7 +78,25 @@ impl<'p, 'b> Materializer<'p, 'b> {
         columns.collect()
     }
 
+    /// Reads the resources and scopes that the rows refer to; the others stay empty.
+    fn origins(&mut self) -> Result<(), StorageError> {
+        let columns = &self.block.header.columns;
+        let (resources, scopes) = (self.batch.rows.iter().map(|r| r.resource), self.batch.rows.iter().map(|r| r.scope));
+        let streams = [
+            (&columns.resources, resources.collect::<BTreeSet<_>>(), &mut self.batch.resources),
+            (&columns.scopes, scopes.collect(), &mut self.batch.scopes),
+        ];
+        for (stream, wanted, list) in streams {
+            for number in wanted {
+                let place = list.get_mut(number as usize).ok_or_else(|| StorageError::corrupt("block", "no such origin"))?;
+                self.pages.each_text(stream, number..number + 1, |origin| *place = Origin::copy_from_slice(origin))?;
+            }
+        }
+        Ok(())
+    }
+
     fn finish(mut self, ranges: &[Range<u32>]) -> Result<SpanBatch, StorageError> {
+        self.origins()?;
         if u32::try_from(self.arena.len()).is_err() {
             return Err(StorageError::corrupt("rows of a block", "more than 4 GiB of text at once"));
         }

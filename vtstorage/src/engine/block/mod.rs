@@ -2,6 +2,7 @@
 //! that a trace is a run of rows and a slot a range of them. The format knows nothing of RocksDB: it makes and reads
 //! chunks of bytes.
 
+mod cache;
 mod columns;
 mod dictionary;
 pub mod header;
@@ -18,6 +19,7 @@ mod table;
 mod values;
 mod write;
 
+pub use cache::PageCache;
 pub use header::BlockHeader;
 pub use source::BlockRows;
 pub use write::encode;
@@ -50,6 +52,11 @@ impl fmt::Display for ChunkId {
 pub trait ChunkSource: Send + Sync + 'static {
     /// The bytes of a chunk. A `scan` will not come back soon: its chunks need not be cached.
     fn chunk(&self, day: u32, block: BlockId, chunk: ChunkId, scan: bool) -> Result<Bytes, StorageError>;
+
+    /// Where decoded pages are kept, if anywhere. Block ids must be unique in it.
+    fn pages(&self) -> Option<&PageCache> {
+        None
+    }
 }
 
 /// A service's span name with its kind, for the catalogue.

@@ -1,5 +1,7 @@
-//! Decoded pages of one block during one request: each segment is read once, each page decoded once.
+//! Decoded pages of one block during one request: each segment is read once, each page decoded once, or taken from what
+//! other requests decoded.
 
+use super::cache::{Cached, Page, PageKey};
 use super::header::{ColumnMeta, TableMeta};
 use super::layout::Layout;
 use super::{Block, ChunkId};
@@ -11,14 +13,7 @@ use crate::engine::rows::Texts;
 use bytes::Bytes;
 use hashbrown::HashMap;
 use std::ops::Range;
-use std::rc::Rc;
-
-/// A decoded page and the numbers of its values.
-#[derive(Clone)]
-struct Page<T> {
-    values: Range<u32>,
-    data: Rc<T>,
-}
+use std::sync::Arc;
 
 /// Reads and keeps pages.
 pub struct Pages<'b> {
@@ -30,7 +25,7 @@ pub struct Pages<'b> {
     /// By stream and number of the page's first value
     ints: HashMap<(u16, u32), Page<Vec<u64>>>,
     texts: HashMap<(u16, u32), Page<Texts>>,
-    layouts: HashMap<u16, Rc<Layout>>,
+    layouts: HashMap<u16, Arc<Layout>>,
     bytes_read: u64,
 }
 
@@ -69,14 +64,32 @@ impl<'b> Pages<'b> {
         Ok(bytes)
     }
 
+    /// A page that another request decoded.
+    fn cached(&self, key: PageKey) -> Option<Cached> {
+        self.block.chunks.pages()?.get(key)
+    }
+
+    /// Lets other requests have a page, unless this one reads everything.
+    fn share(&self, key: PageKey, page: Cached) {
+        if let (Some(cache), false) = (self.block.chunks.pages(), self.scan) {
+            cache.insert(key, page);
+        }
+    }
+
     /// The layout of a table.
-    pub fn layout(&mut self, table: &TableMeta) -> Result<Rc<Layout>, StorageError> {
+    pub fn layout(&mut self, table: &TableMeta) -> Result<Arc<Layout>, StorageError> {
         if let Some(layout) = self.layouts.get(&table.layout.stream) {
             return Ok(layout.clone());
         }
+        let shared = (self.block.id, table.layout.stream, 0);
+        if let Some(Cached::Layout(layout)) = self.cached(shared) {
+            self.layouts.insert(table.layout.stream, layout.clone());
+            return Ok(layout);
+        }
         let segment = self.segment(table.layout.chunk_of(0))?;
-        let layout = Rc::new(Layout::from_bytes(segment.page(0, 1)?.1)?);
+        let layout = Arc::new(Layout::from_bytes(segment.page(0, 1)?.1)?);
         self.layouts.insert(table.layout.stream, layout.clone());
+        self.share(shared, Cached::Layout(layout.clone()));
         Ok(layout)
     }
 
@@ -109,6 +122,11 @@ impl<'b> Pages<'b> {
         if let Some(page) = self.ints.get(&key) {
             return Ok(page.clone());
         }
+        let shared = (self.block.id, key.0, key.1);
+        if let Some(Cached::Ints(page)) = self.cached(shared) {
+            self.ints.insert(key, page.clone());
+            return Ok(page);
+        }
         let chunk = stream.segments.chunk_of(value);
         let segment = self.segment(chunk)?;
         let (values, bytes) = segment.page(segment.page_of(value), stream.segments.end_of(chunk, stream.count))?;
@@ -118,8 +136,9 @@ impl<'b> Pages<'b> {
         };
         let mut data = Vec::with_capacity(values.len());
         decoder.decode(bytes, values.len(), &mut self.unpacker, &mut data)?;
-        let page = Page { values, data: Rc::new(data) };
+        let page = Page { values, data: Arc::new(data) };
         self.ints.insert(key, page.clone());
+        self.share(shared, Cached::Ints(page.clone()));
         Ok(page)
     }
 
@@ -200,9 +219,15 @@ impl<'b> Pages<'b> {
         if let Some(page) = self.texts.get(&key) {
             return Ok(page.clone());
         }
-        let data = Rc::new(stream.decode(bytes, values.len(), &mut self.unpacker)?);
+        let shared = (self.block.id, key.0, key.1);
+        if let Some(Cached::Texts(page)) = self.cached(shared) {
+            self.texts.insert(key, page.clone());
+            return Ok(page);
+        }
+        let data = Arc::new(stream.decode(bytes, values.len(), &mut self.unpacker)?);
         let page = Page { values, data };
         self.texts.insert(key, page.clone());
+        self.share(shared, Cached::Texts(page.clone()));
         Ok(page)
     }
 

@@ -1,9 +1,10 @@
-//! Where blocks read their chunks: a cache of raw chunks over RocksDB. It knows nothing of what is in a chunk.
+//! Where blocks read their chunks: a cache of raw chunks over RocksDB, and beside it the cache of decoded pages. It knows
+//! nothing of what is in a chunk.
 
 use super::keys;
 use super::partition::Partition;
 use super::rocks::Rocks;
-use crate::engine::block::{BlockId, ChunkId, ChunkSource};
+use crate::engine::block::{BlockId, ChunkId, ChunkSource, PageCache};
 use crate::engine::error::StorageError;
 use bytes::Bytes;
 use quick_cache::Weighter;
@@ -29,6 +30,7 @@ const TYPICAL: u64 = 32 << 10;
 pub(crate) struct ChunkStore {
     rocks: Arc<Rocks>,
     cache: Cache<(BlockId, ChunkId), Bytes, ByLength>,
+    pages: PageCache,
 }
 
 impl std::fmt::Debug for ChunkStore {
@@ -40,18 +42,19 @@ impl std::fmt::Debug for ChunkStore {
 }
 
 impl ChunkStore {
-    /// Keeps up to `cache_bytes` of chunks in memory.
-    pub(crate) fn new(rocks: Arc<Rocks>, cache_bytes: u64) -> Self {
+    /// Keeps up to `cache_bytes` of chunks and `page_bytes` of decoded pages in memory.
+    pub(crate) fn new(rocks: Arc<Rocks>, cache_bytes: u64, page_bytes: u64) -> Self {
         let items = usize::try_from(cache_bytes / TYPICAL).unwrap_or(usize::MAX).max(16);
         Self {
             rocks,
             cache: Cache::with_weighter(items, cache_bytes, ByLength),
+            pages: PageCache::new(page_bytes),
         }
     }
 
-    /// Bytes in the cache.
+    /// Bytes in both caches.
     pub(crate) fn cached_bytes(&self) -> u64 {
-        self.cache.weight()
+        self.cache.weight() + self.pages.bytes()
     }
 
     fn read(&self, day: u32, block: BlockId, chunk: ChunkId) -> Result<Bytes, StorageError> {
@@ -85,5 +88,9 @@ impl ChunkSource for ChunkStore {
             self.cache.insert(key, read.clone());
         }
         Ok(read)
+    }
+
+    fn pages(&self) -> Option<&PageCache> {
+        Some(&self.pages)
     }
 }

@@ -56,7 +56,7 @@ pub struct StorageConfig {
 
     /// Memory for spans that are not in blocks yet. At half of it they are written as blocks; beyond it writers wait,
     /// and are refused as overloaded in the end.
-    #[arg(long = "storage.maxHeadBytes", default_value = "128MiB")]
+    #[arg(long = "storage.maxHeadBytes", default_value = "80MiB")]
     pub storage_max_head_bytes: ByteSize,
 
     /// How many request ids are remembered, so that a request that is sent again is stored once. They are kept an
@@ -68,9 +68,13 @@ pub struct StorageConfig {
     #[arg(long = "storage.maxOpenPartitions", default_value_t = 8)]
     pub storage_max_open_partitions: usize,
 
-    /// Memory for cached pieces of blocks.
-    #[arg(long = "storage.cacheBytes", default_value = "64MiB")]
+    /// Memory for cached pieces of blocks, as they are stored.
+    #[arg(long = "storage.cacheBytes", default_value = "32MiB")]
     pub storage_cache_bytes: ByteSize,
+
+    /// Memory for cached pages of columns, decoded: those that trace reads and searches share.
+    #[arg(long = "storage.pageCacheBytes", default_value = "64MiB")]
+    pub storage_page_cache_bytes: ByteSize,
 
     /// Memory for cached parts of the trace index and of the files' own indexes and filters.
     #[arg(long = "storage.blockCacheBytes", default_value = "32MiB")]

@@ -1,0 +1,71 @@
+//! Decoded pages that several queries share, within a budget. Traces that people look at, and the newest blocks that
+//! every search begins with, are decoded once.
+
+use super::BlockId;
+use super::layout::Layout;
+use crate::engine::rows::Texts;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A decoded page and the numbers of its values.
+#[derive(Clone, Debug)]
+pub(super) struct Page<T> {
+    pub(super) values: Range<u32>,
+    pub(super) data: Arc<T>,
+}
+
+/// What is kept.
+#[derive(Clone, Debug)]
+pub(super) enum Cached {
+    Ints(Page<Vec<u64>>),
+    Texts(Page<Texts>),
+    Layout(Arc<Layout>),
+}
+
+/// Block, stream, and number of the page's first value.
+pub(super) type PageKey = (BlockId, u16, u32);
+
+#[derive(Clone, Debug)]
+struct BySize;
+
+impl Weighter<PageKey, Cached> for BySize {
+    fn weight(&self, _: &PageKey, page: &Cached) -> u64 {
+        let size = match page {
+            Cached::Ints(page) => 8 * page.data.len(),
+            Cached::Texts(page) => page.data.size(),
+            Cached::Layout(layout) => layout.size(),
+        };
+        size as u64 + ENTRY
+    }
+}
+
+/// About what an entry takes beside its page.
+const ENTRY: u64 = 128;
+/// About the size of a page, for the first size of the cache's table.
+const TYPICAL: u64 = 8 << 10;
+
+/// Decoded pages of all blocks.
+pub struct PageCache(Cache<PageKey, Cached, BySize>);
+
+impl PageCache {
+    /// Keeps up to `bytes` of pages.
+    pub fn new(bytes: u64) -> Self {
+        let items = usize::try_from(bytes / TYPICAL).unwrap_or(usize::MAX).max(16);
+        Self(Cache::with_weighter(items, bytes, BySize))
+    }
+
+    /// Bytes of all pages in it.
+    pub fn bytes(&self) -> u64 {
+        self.0.weight()
+    }
+
+    pub(super) fn get(&self, key: PageKey) -> Option<Cached> {
+        self.0.get(&key)
+    }
+
+    pub(super) fn insert(&self, key: PageKey, page: Cached) {
+        self.0.insert(key, page);
+    }
+}
