@@ -23,7 +23,10 @@ pub struct Rows {
 impl Rows {
     /// `len` rows without columns.
     pub fn new(len: usize) -> Self {
-        Self { columns: Vec::new(), len }
+        Self {
+            columns: Vec::new(),
+            len,
+        }
     }
 
     /// Rows from (name, value) pairs; a name that a row lacks is empty there.
@@ -56,7 +59,10 @@ impl Rows {
     pub fn column_mut(&mut self, name: &str) -> &mut RowColumn {
         let at = self.columns.iter().position(|c| &*c.name == name).unwrap_or_else(|| {
             let values = vec![Text::default(); self.len];
-            self.columns.push(RowColumn { name: name.into(), values });
+            self.columns.push(RowColumn {
+                name: name.into(),
+                values,
+            });
             self.columns.len() - 1
         });
         &mut self.columns[at]
@@ -91,7 +97,9 @@ impl Rows {
     /// Drops the first rows.
     pub fn skip(&mut self, rows: usize) {
         let rows = rows.min(self.len);
-        self.columns.iter_mut().for_each(|column| drop(column.values.drain(..rows)));
+        self.columns
+            .iter_mut()
+            .for_each(|column| drop(column.values.drain(..rows)));
         self.len -= rows;
     }
 
@@ -104,12 +112,20 @@ impl Rows {
     /// The non-empty (name, value) pairs of a row, in column order.
     pub fn pairs(&self, row: usize) -> impl Iterator<Item = (&Text, &Text)> {
         let pair = move |c: &'_ RowColumn| c.values.get(row).is_some_and(|v| !v.is_empty());
-        self.columns.iter().filter(move |c| pair(c)).filter_map(move |c| c.values.get(row).map(|v| (&c.name, v)))
+        self.columns
+            .iter()
+            .filter(move |c| pair(c))
+            .filter_map(move |c| c.values.get(row).map(|v| (&c.name, v)))
     }
 
     /// About how much memory the rows hold.
     pub fn memory_bytes(&self) -> usize {
-        let values = self.columns.iter().flat_map(|c| c.values.iter()).map(|v| 16 + v.len()).sum::<usize>();
+        let values = self
+            .columns
+            .iter()
+            .flat_map(|c| c.values.iter())
+            .map(|v| 16 + v.len())
+            .sum::<usize>();
         values + self.columns.len() * size_of::<RowColumn>()
     }
 }
