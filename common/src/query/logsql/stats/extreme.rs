@@ -95,13 +95,9 @@ impl Extreme {
 impl Partial for Extreme {
     fn merge(&mut self, other: Self) {
         match other.best {
-            None => {}
             Some(Best::Int(value)) => self.update_i64(value),
-            Some(Best::Text(key, text)) => {
-                if self.is_better(&key) {
-                    self.best = Some(Best::Text(key, text));
-                }
-            }
+            Some(Best::Text(key, text)) if self.is_better(&key) => self.best = Some(Best::Text(key, text)),
+            Some(Best::Text(..)) | None => {}
         }
     }
 

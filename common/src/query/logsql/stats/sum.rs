@@ -20,6 +20,12 @@ impl Sum {
         self.values += 1;
     }
 
+    /// Adds `values` integers by their sum.
+    pub fn update_total(&mut self, total: i128, values: u64) {
+        self.whole = self.whole.saturating_add(total);
+        self.values += values;
+    }
+
     /// Adds a number; what is not a number does not count.
     pub fn update_f64(&mut self, value: f64) {
         if value.is_nan() {

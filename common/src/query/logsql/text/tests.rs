@@ -219,8 +219,9 @@ fn contains_phrase(value: &str, phrase: &str) -> bool {
         .filter(|(at, _)| value[*at..].starts_with(phrase))
         .any(|(at, _)| {
             let (before, after) = (&value[..at], &value[at + phrase.len()..]);
-            !(is_word(first) && is_word(before.chars().next_back()))
-                && !(is_word(last) && is_word(after.chars().next()))
+            let joined_before = is_word(first) && is_word(before.chars().next_back());
+            let joined_after = is_word(last) && is_word(after.chars().next());
+            !joined_before && !joined_after
         })
 }
 

@@ -17,9 +17,15 @@ pub(super) enum Node {
     And(Vec<Node>),
     Or(Vec<Node>),
     Not(Box<Node>),
-    Text { field: String, test: CompiledTextFilter },
+    Text {
+        field: String,
+        test: Box<CompiledTextFilter>,
+    },
     Fields(FieldComparison),
-    ValueType { field: String, expected: Option<ValueType> },
+    ValueType {
+        field: String,
+        expected: Option<ValueType>,
+    },
     Stream(Arc<StreamSelector>),
     Time(TimeTest),
 }

@@ -57,7 +57,7 @@ fn field_test(field: &str, test: &FieldTest) -> Result<Node, ExecError> {
             } else {
                 Node::Text {
                     field: field.to_owned(),
-                    test,
+                    test: Box::new(test),
                 }
             }
         }
@@ -129,7 +129,7 @@ fn stream_id(ids: &StreamIds) -> Result<Node, ExecError> {
     match ids {
         StreamIds::List(ids) => Ok(Node::Text {
             field: STREAM_ID.to_owned(),
-            test: TextFilter::In(ids.iter().map(ToString::to_string).collect()).compile(),
+            test: Box::new(TextFilter::In(ids.iter().map(ToString::to_string).collect()).compile()),
         }),
         StreamIds::Query(_) => Err(not_replaced()),
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use common::query::logsql::order::compare_natural;
 use common::query::logsql::stats::Histogram;
 
 use super::super::super::ast::FieldPattern;
@@ -26,8 +27,11 @@ impl Function for Hits {
     }
 
     fn finish(&self, state: Histogram, _: f64) -> Text {
+        // The reference orders the ranges as texts, so that greater powers of ten need not come later.
+        let mut buckets: Vec<_> = state.buckets().collect();
+        buckets.sort_by(|(a, _), (b, _)| compare_natural(a, b));
         let mut out = String::from("[");
-        for (range, hits) in state.buckets() {
+        for (range, hits) in buckets {
             let separator = if out.len() > 1 { "," } else { "" };
             let _ = write!(out, r#"{separator}{{"vmrange":"{range}","hits":{hits}}}"#);
         }

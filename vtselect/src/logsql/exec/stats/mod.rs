@@ -10,6 +10,7 @@ mod count_uniq;
 mod field_of;
 mod histogram;
 mod json_values;
+mod metric_value;
 mod min_max;
 mod quantile;
 mod rate;
@@ -28,6 +29,7 @@ use super::super::ast::{FieldPattern, StatsFunc};
 use super::super::parse::stats::RowOf;
 use super::{Rows, Text};
 pub use columns::Columns;
+pub use metric_value::metric_value;
 
 /// A function over the rows of a group.
 ///

@@ -85,10 +85,30 @@ fn functions_show_what_they_saw() {
         ("histogram(other)", "[]"),
         (
             "histogram(d)",
-            r#"[{"vmrange":"8.799e+05...1.000e+06","hits":1},{"vmrange":"4.642e+06...5.275e+06","hits":1},{"vmrange":"8.799e+08...1.000e+09","hits":1}]"#,
+            r#"[{"vmrange":"4.642e+06...5.275e+06","hits":1},{"vmrange":"8.799e+05...1.000e+06","hits":1},{"vmrange":"8.799e+08...1.000e+09","hits":1}]"#,
         ),
     ] {
         assert_eq!(result(func, &rows), expected, "{func}");
+    }
+}
+
+#[test]
+fn results_become_metric_values() {
+    for (result, expected) in [
+        ("5", "5"),
+        ("-1.5", "-1.5"),
+        ("1e9", "1e9"),
+        ("NaN", "NaN"),
+        ("5ms", "5000000"),
+        ("1.5KiB", "1536"),
+        ("0x10", "16"),
+        ("1_000", "1000"),
+        ("1970-01-01T00:00:01Z", "1000000000"),
+        ("", "NaN"),
+        ("foo", "NaN"),
+        ("[]", "NaN"),
+    ] {
+        assert_eq!(&*metric_value(&result.into()), expected, "{result}");
     }
 }
 
