@@ -244,5 +244,9 @@ fn describe(answer: Answer) -> String {
             edges.len(),
             edges.values().sum::<u64>()
         ),
+        Answer::Rows { parts, stats } => {
+            format!("{} rows, {stats:?}", parts.iter().map(|part| part.len()).sum::<usize>())
+        }
+        Answer::Groups { groups, stats } => format!("{} groups, {stats:?}", groups.len()),
     }
 }

@@ -1,5 +1,6 @@
 //! The answer to a plan over a list of spans, by definition.
 
+use super::{aggregate, rows};
 use crate::contract::{QueryContext, QueryError};
 use crate::ids::TraceId;
 use crate::query::eval::{self, CompiledFilter};
@@ -8,15 +9,25 @@ use crate::span::{Span, SpanKind, Trace};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// Answers `plan` over all spans of its tenant. Of spans that are the same ([`Span::identity`]) the first counts.
+/// Answers `plan` over all spans of its tenant. Of spans that are the same ([`Span::identity`]) the first counts, but
+/// rows and aggregates see them all.
 ///
 /// A catalogue knows no time range and no filter; spans whose resource names no service are in no service's list.
 pub fn answer(plan: &Plan, spans: &[Span], context: &QueryContext) -> Result<Answer, QueryError> {
+    plan.check()?;
     let mut whole = match &plan.shape {
         Shape::TracesById(ids) => traces_by_id(ids, spans),
         Shape::Search { order, .. } => search(plan, *order, spans, context)?,
         Shape::Catalogue(query) => catalogue(query, spans),
         Shape::Calls => calls(plan, spans, context)?,
+        Shape::Rows(query) => Answer::Rows {
+            parts: rows::rows(query, matching(plan, spans)?),
+            stats: stats_of(spans),
+        },
+        Shape::Aggregate(query) => Answer::Groups {
+            groups: aggregate::groups(query, &matching(plan, spans)?, context)?,
+            stats: stats_of(spans),
+        },
     };
     whole.finish(plan);
     Ok(whole)
@@ -42,6 +53,12 @@ fn traces_by_id(ids: &[TraceId], spans: &[Span]) -> Answer {
         found: traces.map(|trace| FoundTrace { rank: 0, trace }).collect(),
         stats: ScanStats::default(),
     }
+}
+
+/// The spans in the plan's scope, repeated ones included.
+fn matching<'s>(plan: &Plan, spans: &'s [Span]) -> Result<Vec<&'s Span>, QueryError> {
+    let filter = plan.filter.compile()?;
+    Ok(spans.iter().filter(|span| in_scope(plan, &filter, span)).collect())
 }
 
 fn in_scope(plan: &Plan, filter: &CompiledFilter, span: &Span) -> bool {

@@ -1,9 +1,12 @@
 //! Queries for aggregates: groups of spans, and for each group the states of statistics functions, which merge across
 //! blocks and nodes.
 
-use super::logsql::stats::{State, Text};
+use super::logsql::stats::{Count, End, Extreme, Quantile, State, Sum, Text, Uniq, UniqHash};
 use super::logsql::value::Bucket;
-use super::{Column, Filter};
+use super::rows::check_column;
+use super::{Column, EventField, Filter, SpanField};
+use crate::contract::QueryError;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Groups matching spans and computes states for each group.
@@ -14,12 +17,54 @@ pub struct AggregateQuery {
     pub functions: Vec<Function>,
 }
 
+impl AggregateQuery {
+    /// The groups of no spans.
+    pub fn empty_groups(&self) -> Groups {
+        match self.by.is_empty() {
+            true => Groups::from([(Vec::new(), self.new_states())]),
+            false => Groups::new(),
+        }
+    }
+
+    /// The states of a group without spans.
+    pub fn new_states(&self) -> Vec<State> {
+        self.functions.iter().map(|f| f.kind.new_state()).collect()
+    }
+
+    /// An error if a column has several values in a row.
+    pub(super) fn check(&self) -> Result<(), QueryError> {
+        let keys = self.by.iter().map(|key| &key.column);
+        let read = self.functions.iter().flat_map(|f| &f.columns);
+        keys.chain(read).try_for_each(check_column)
+    }
+}
+
 /// One part of a group's key: the text of a column ([`super::field_text()`]), which may be put into buckets.
 #[derive(Clone, PartialEq, Debug)]
 pub struct GroupKey {
     pub column: Column,
-    /// Applied to the text, or to the number or time behind it, which gives the same
+    /// Applied to the text; calendar buckets of times apply to the time behind it
     pub bucket: Option<Bucket>,
+}
+
+impl GroupKey {
+    /// The part of the key for a text of the column.
+    pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match (&self.bucket, self.is_time().then(|| text.parse())) {
+            (None, _) => Cow::Borrowed(text),
+            (Some(bucket), Some(Ok(time))) => bucket.truncate_time(time).to_string().into(),
+            (Some(bucket), _) => bucket.apply(text),
+        }
+    }
+
+    /// Whether the column holds times, as nanoseconds since the epoch.
+    pub fn is_time(&self) -> bool {
+        matches!(
+            self.column,
+            Column::Field(SpanField::Start | SpanField::End)
+                | Column::Event { field: EventField::Time, .. }
+        )
+    }
 }
 
 /// One statistics function over the spans of a group.
@@ -43,16 +88,31 @@ pub enum FunctionKind {
     CountUniq { limit: u64 },
     /// As `CountUniq`, told apart by a 64-bit hash. `UniqHash`
     CountUniqHash { limit: u64 },
-    /// The numbers in the columns. `Sum`
+    /// The numbers in the columns, whatever their form. `Sum`
     Sum,
-    /// The least text or number. `Extreme`
+    /// The least text or number; a missing value is the empty text. `Extreme`
     Min,
-    /// The greatest text or number. `Extreme`
+    /// The greatest text or number; a missing value is the empty text. `Extreme`
     Max,
-    /// All values of the columns. `Quantile`
+    /// All values of the columns, missing ones included. `Quantile`
     Quantile,
-    /// Characters of all texts. `Count`
+    /// Bytes of all texts. `Count`
     SumLen,
+}
+
+impl FunctionKind {
+    /// The state of a group without spans.
+    pub fn new_state(&self) -> State {
+        match self {
+            Self::Count | Self::CountEmpty | Self::SumLen => Count::default().into(),
+            Self::CountUniq { limit } => Uniq::new(*limit).into(),
+            Self::CountUniqHash { limit } => UniqHash::new(*limit).into(),
+            Self::Sum => Sum::default().into(),
+            Self::Min => Extreme::new(End::Least).into(),
+            Self::Max => Extreme::new(End::Greatest).into(),
+            Self::Quantile => Quantile::default().into(),
+        }
+    }
 }
 
 /// The states of each group; a group's key has one text for each [`AggregateQuery::by`].

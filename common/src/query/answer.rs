@@ -1,6 +1,6 @@
 //! Answers, in parts that merge: across blocks of a node and across nodes.
 
-use super::{AttrLevel, CatalogueQuery, Order, Plan, Shape};
+use super::{AttrLevel, CatalogueQuery, Groups, Order, Plan, RowPart, Shape, merge_groups};
 use crate::span::{SpanKind, Trace};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -58,6 +58,10 @@ pub enum Answer {
     AttributeNames(BTreeSet<(AttrLevel, Arc<str>)>),
     /// Number of calls for each edge.
     Calls { edges: BTreeMap<CallEdge, u64>, stats: ScanStats },
+    /// For [`Shape::Rows`]; not in order.
+    Rows { parts: Vec<RowPart>, stats: ScanStats },
+    /// For [`Shape::Aggregate`].
+    Groups { groups: Groups, stats: ScanStats },
 }
 
 impl Answer {
@@ -71,6 +75,8 @@ impl Answer {
             Shape::Catalogue(CatalogueQuery::Operations { .. }) => Self::Operations(BTreeSet::new()),
             Shape::Catalogue(CatalogueQuery::AttributeNames) => Self::AttributeNames(BTreeSet::new()),
             Shape::Calls => Self::Calls { edges: BTreeMap::new(), stats: ScanStats::default() },
+            Shape::Rows(_) => Self::Rows { parts: Vec::new(), stats: ScanStats::default() },
+            Shape::Aggregate(query) => Self::Groups { groups: query.empty_groups(), stats: ScanStats::default() },
         }
     }
 
@@ -90,11 +96,20 @@ impl Answer {
                 }
                 stats.add(&s);
             }
+            (Self::Rows { parts, stats }, Self::Rows { parts: more, stats: s }) => {
+                parts.extend(more);
+                stats.add(&s);
+            }
+            (Self::Groups { groups, stats }, Self::Groups { groups: more, stats: s }) => {
+                merge_groups(groups, more);
+                stats.add(&s);
+            }
             _ => debug_assert!(false, "parts of one answer have one shape"),
         }
     }
 
-    /// Joins the parts of traces, orders and cuts: to be called once after the last merge.
+    /// Joins the parts of traces, orders and cuts: to be called once after the last merge. Rows are neither ordered nor
+    /// cut.
     pub fn finish(&mut self, plan: &Plan) {
         let Self::Traces { found, .. } = self else { return };
         join_parts(found);

@@ -13,8 +13,11 @@
 //!   `i64::MAX` equals no attribute value).
 //! - [`Predicate::Int`] holds for ints and numeric fields, [`Predicate::Number`] for doubles too: an int is then
 //!   converted to the nearest double; a NaN is within no bounds.
+//! - [`Predicate::Field`] looks at [`super::field_text()`], and at the empty text where there is no value (of any event or
+//!   link: where none has the value).
 
-use super::{AttrLevel, Column, EventField, Filter, LinkField, Predicate, SpanField, TextMatcher};
+use super::logsql::text::CompiledTextFilter;
+use super::{AttrLevel, Column, EventField, Filter, LinkField, Predicate, SpanField, TextMatcher, attribute_text};
 use crate::contract::QueryError;
 use crate::span::{Event, Link, Span};
 use crate::value::{AttrValue, Attribute, find};
@@ -39,6 +42,7 @@ pub enum CompiledPredicate {
     Text(TextMatcher),
     Number { min: f64, max: f64 },
     Int { min: i128, max: i128 },
+    Field(CompiledTextFilter),
 }
 
 impl Filter {
@@ -65,6 +69,7 @@ impl Predicate {
             Self::Text(text) => CompiledPredicate::Text(text.compile()?),
             Self::Number { min, max } => CompiledPredicate::Number { min: *min, max: *max },
             Self::Int { min, max } => CompiledPredicate::Int { min: *min, max: *max },
+            Self::Field(text) => CompiledPredicate::Field(text.compile()),
         })
     }
 }
@@ -77,7 +82,14 @@ pub fn matches(filter: &CompiledFilter, span: &Span) -> bool {
         CompiledFilter::And(filters) => filters.iter().all(|f| matches(f, span)),
         CompiledFilter::Or(filters) => filters.iter().any(|f| matches(f, span)),
         CompiledFilter::Not(filter) => !matches(filter, span),
-        CompiledFilter::Test(column, predicate) => any_value(column, span, &mut |value| predicate.holds(&value)),
+        CompiledFilter::Test(column, predicate) => {
+            let mut missing = true;
+            let found = any_value(column, span, &mut |value| {
+                missing = false;
+                predicate.holds(&value)
+            });
+            found || missing && predicate.holds_for_none()
+        }
     }
 }
 
@@ -98,6 +110,24 @@ impl ColumnValue<'_> {
             Self::Attr(value) => Cow::Owned(value.to_text()),
             Self::Text(text) => Cow::Borrowed(text),
             Self::Int(number) => Cow::Owned(number.to_string()),
+        }
+    }
+
+    /// The form that [`Predicate::Field`] looks at: [`super::field_text()`].
+    pub fn field_text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Attr(value) => attribute_text(value),
+            Self::Int(0) => Cow::Borrowed(""),
+            value => value.to_text(),
+        }
+    }
+
+    /// The value as an attribute would have it; a number that is too large for one is its decimal text.
+    pub fn to_value(&self) -> AttrValue {
+        match self {
+            Self::Attr(value) => (*value).clone(),
+            Self::Text(text) => text.as_ref().into(),
+            Self::Int(number) => i64::try_from(*number).map_or_else(|_| number.to_string().into(), AttrValue::Int),
         }
     }
 
@@ -135,12 +165,28 @@ impl CompiledPredicate {
             Self::Text(text) => text.matches(&value.to_text()),
             Self::Number { min, max } => value.number().is_some_and(|n| *min <= n && n <= *max),
             Self::Int { min, max } => value.int().is_some_and(|n| *min <= n && n <= *max),
+            Self::Field(text) => text.matches(&value.field_text()),
         }
+    }
+
+    /// Whether the condition holds where there is no value.
+    pub fn holds_for_none(&self) -> bool {
+        matches!(self, Self::Field(text) if text.matches_missing())
     }
 }
 
+/// The value, or the first of several, that `column` has in `span`.
+pub fn first_value<'s>(column: &Column, span: &'s Span) -> Option<ColumnValue<'s>> {
+    let mut first = None;
+    any_value(column, span, &mut |value| {
+        first = Some(value);
+        true
+    });
+    first
+}
+
 /// Whether `test` holds for any of the values that `column` has in `span`.
-pub fn any_value(column: &Column, span: &Span, test: &mut dyn FnMut(ColumnValue<'_>) -> bool) -> bool {
+pub fn any_value<'s>(column: &Column, span: &'s Span, test: &mut dyn FnMut(ColumnValue<'s>) -> bool) -> bool {
     match column {
         Column::Field(field) => span_field(*field, span).is_some_and(test),
         Column::Attr { level, key } => find(attributes(*level, span), key).is_some_and(|v| test(ColumnValue::Attr(v))),

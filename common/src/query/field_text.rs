@@ -14,15 +14,22 @@ use crate::value::AttrValue;
 use std::borrow::Cow;
 
 /// What is shown for an attribute whose value is the empty text.
-const EMPTY: &str = "-";
+pub const EMPTY: &str = "-";
 
 /// The text of a value of `column`.
 pub fn field_text<'v>(column: &Column, value: &'v AttrValue) -> Cow<'v, str> {
-    let attribute = is_attribute(column);
     match value {
-        AttrValue::Str(text) if text.is_empty() && attribute => EMPTY.into(),
+        AttrValue::Str(text) if !is_attribute(column) => Cow::Borrowed(text),
+        AttrValue::Int(0) if !is_attribute(column) => Cow::Borrowed(""),
+        value => attribute_text(value),
+    }
+}
+
+/// The text of a value of a column of attributes.
+pub fn attribute_text(value: &AttrValue) -> Cow<'_, str> {
+    match value {
+        AttrValue::Str(text) if text.is_empty() => EMPTY.into(),
         AttrValue::Str(text) => Cow::Borrowed(text),
-        AttrValue::Int(0) if !attribute => Cow::Borrowed(""),
         AttrValue::Double(number) => double_text(*number).into(),
         AttrValue::Bool(true) => "true".into(),
         AttrValue::Bool(false) => "false".into(),

@@ -1,9 +1,10 @@
 //! Filters: boolean expressions over predicates on columns.
 
+use super::logsql::text::TextFilter;
 use super::{Column, TextMatch};
 use crate::value::AttrValue;
 
-/// A condition on one value. A row without the value matches none of them.
+/// A condition on one value. A row without the value matches none of them but [`Predicate::Field`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Predicate {
     /// There is a value.
@@ -16,6 +17,8 @@ pub enum Predicate {
     Number { min: f64, max: f64 },
     /// An int (also times and durations, as unsigned 64-bit numbers) within both bounds, inclusive.
     Int { min: i128, max: i128 },
+    /// The text of the field ([`super::field_text()`]) passes the test. A row without the value has the empty text.
+    Field(TextFilter),
 }
 
 /// A condition on one span.

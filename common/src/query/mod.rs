@@ -15,7 +15,7 @@ mod text;
 pub use aggregate::{AggregateQuery, Function, FunctionKind, GroupKey, Groups, merge_groups};
 pub use answer::{Answer, CallEdge, FoundTrace, Operation, ScanStats};
 pub use column::{AttrLevel, Column, EventField, LinkField, SpanField};
-pub use field_text::{double_text, field_text, is_attribute};
+pub use field_text::{EMPTY as EMPTY_TEXT, attribute_text, double_text, field_text, is_attribute};
 pub use filter::{Filter, Predicate};
 pub use plan::{CatalogueQuery, Order, Plan, Shape};
 pub use rows::{ColumnRows, Projection, RowOrder, RowPart, RowValues, RowsQuery};

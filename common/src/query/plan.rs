@@ -1,6 +1,7 @@
 //! The plan: which spans, and what to make of them.
 
-use super::Filter;
+use super::{AggregateQuery, Filter, RowsQuery};
+use crate::contract::QueryError;
 use crate::ids::{TenantId, TraceId};
 use crate::span::SpanKind;
 use crate::time::TimeRange;
@@ -37,6 +38,10 @@ pub enum Shape {
     Catalogue(CatalogueQuery),
     /// Calls between services: for each span in the time range with a parent in its trace, parent's service → its own.
     Calls,
+    /// Single spans that match filter and time range, or columns of them.
+    Rows(RowsQuery),
+    /// Groups of the spans that match filter and time range, with statistics.
+    Aggregate(AggregateQuery),
 }
 
 /// One query, in no language.
@@ -52,6 +57,15 @@ pub struct Plan {
 impl Plan {
     pub fn traces_by_id(tenant: TenantId, ids: Vec<TraceId>) -> Self {
         Self { tenant, range: TimeRange::ALL, filter: Filter::All, shape: Shape::TracesById(ids) }
+    }
+
+    /// An error if the plan asks for something that has no meaning.
+    pub fn check(&self) -> Result<(), QueryError> {
+        match &self.shape {
+            Shape::Rows(query) => query.check(),
+            Shape::Aggregate(query) => query.check(),
+            _ => Ok(()),
+        }
     }
 
     pub fn catalogue(tenant: TenantId, query: CatalogueQuery) -> Self {

@@ -1,6 +1,7 @@
 //! Queries for rows: single spans, or some of their columns.
 
 use super::Column;
+use crate::contract::QueryError;
 use crate::span::Span;
 use crate::value::AttrValue;
 use std::sync::Arc;
@@ -10,8 +11,31 @@ use std::sync::Arc;
 pub struct RowsQuery {
     pub projection: Projection,
     pub order: RowOrder,
-    /// At most so many rows of the order; a node may give more, whoever merges cuts.
+    /// At most so many rows of the order from each node: whoever merges cuts.
     pub limit: Option<usize>,
+}
+
+impl RowsQuery {
+    /// An error if a column has several values in a row.
+    pub(super) fn check(&self) -> Result<(), QueryError> {
+        if let Projection::Columns(columns) = &self.projection {
+            columns.iter().try_for_each(check_column)?;
+        }
+        match &self.order {
+            RowOrder::ByNumber { column, .. } => check_column(column),
+            RowOrder::Any | RowOrder::Newest => Ok(()),
+        }
+    }
+}
+
+/// An error for columns of any event or link.
+pub(super) fn check_column(column: &Column) -> Result<(), QueryError> {
+    match column {
+        Column::Event { index: None, .. } | Column::Link { index: None, .. } => Err(QueryError::Invalid(format!(
+            "a row has many values of {column:?}: only filters may ask for any of them"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// What is wanted of a span.
@@ -29,11 +53,12 @@ pub enum RowOrder {
     Any,
     /// Latest start first.
     Newest,
-    /// By the numbers of a column, rows without a number last.
+    /// By the numbers of a column: ints, doubles that are numbers, and numeric fields (zero included). Rows without a
+    /// number, such as those with a text, come last.
     ByNumber { column: Column, descending: bool },
 }
 
-/// Some rows of an answer.
+/// Some rows of an answer. A numeric field above `i64::MAX` is given as its decimal text.
 #[derive(Clone, PartialEq, Debug)]
 pub enum RowPart {
     Spans(Vec<Span>),
@@ -45,6 +70,20 @@ pub enum RowPart {
 pub struct ColumnRows {
     pub len: usize,
     pub columns: Vec<RowValues>,
+}
+
+impl RowPart {
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Spans(spans) => spans.len(),
+            Self::Columns(rows) => rows.len,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// The values of one column of an answer.

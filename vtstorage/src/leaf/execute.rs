@@ -24,6 +24,10 @@ pub fn run(
     pool: &Arc<WorkPool>,
 ) -> Result<AnswerStream, QueryError> {
     context.check()?;
+    plan.check()?;
+    if let Shape::Rows(_) | Shape::Aggregate(_) = plan.shape {
+        return Err(QueryError::Invalid("rows and aggregates are not supported yet".into()));
+    }
     let (parts, answer) = stream::channel(context.clone());
     let query = Arc::new(Query::new(plan, context, view, index, pool.clone())?);
     pool.run(move || {
@@ -48,6 +52,7 @@ fn execute(query: &Arc<Query>, parts: &Parts) -> Result<(), StorageError> {
             send_traces(query, parts, &found)
         }
         Shape::Catalogue(question) => Ok(parts.send(catalogue::answer(query, question)?, 0)?),
+        Shape::Rows(_) | Shape::Aggregate(_) => Ok(()),
         Shape::Calls => {
             let edges = calls::calls(query)?;
             Ok(parts.send(

@@ -39,7 +39,10 @@ fn of_value(test: &ValueTest) -> Cost {
         ValueTest::Text(text) if text.exact().is_some() => 0,
         ValueTest::Exists => 3,
         ValueTest::Text(text) if text.is_regex() => 30,
-        ValueTest::Text(_) => 5,
+        ValueTest::Field(field) if field.matches_missing() => 13,
+        ValueTest::Field(field) if field.texts().is_some() || field.bounds().is_some() => 0,
+        ValueTest::Field(field) if field.is_regex() => 30,
+        ValueTest::Text(_) | ValueTest::Field(_) => 5,
     }
 }
 

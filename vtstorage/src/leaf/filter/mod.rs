@@ -3,6 +3,7 @@
 //! statistics first, then the cheapest column, then the next one for the rows that are left.
 
 mod cost;
+mod field;
 mod select;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use common::contract::QueryError;
 use common::ids::{TenantId, TraceId};
 use common::query::{Column, Filter, Predicate, SpanField};
 use cost::Cost;
+use std::sync::Arc;
 use value::{IdTest, IntTest, ValueTest};
 
 /// A filter made ready for one query.
@@ -137,7 +139,10 @@ impl Node {
                 Self::Or(nodes)
             }
             Filter::Not(inner) => Self::Not(Box::new(Self::compile(inner)?)),
-            Filter::Test(column, predicate) => Self::Test(Test::new(column, predicate)?.into()),
+            Filter::Test(column, predicate) => match Test::new(column, predicate)? {
+                Test { value: ValueTest::Field(field), .. } if field.is_always() => Self::All,
+                test => Self::Test(test.into()),
+            },
         })
     }
 
@@ -182,7 +187,7 @@ const MAX_LOOK_UPS: usize = 32;
 
 impl Test {
     fn new(column: &Column, predicate: &Predicate) -> Result<Self, QueryError> {
-        let value = ValueTest::new(predicate)?;
+        let value = ValueTest::new(column, predicate)?;
         let always_there = matches!(
             column,
             Column::Field(
@@ -191,7 +196,10 @@ impl Test {
         );
         Ok(Self {
             column: column.clone(),
-            if_absent: always_there && value.text(b""),
+            if_absent: match &value {
+                ValueTest::Field(field) => field.matches_missing(),
+                value => always_there && value.text(b""),
+            },
             value,
         })
     }
@@ -221,14 +229,14 @@ impl Test {
         }
         match &self.value {
             ValueTest::Text(text) => match text.exact() {
-                Some(exact) if exact.texts.len() <= MAX_LOOK_UPS => {
-                    for text in &exact.texts {
-                        if source.may_contain(&self.column, text)? {
-                            return Ok(true);
-                        }
-                    }
-                    Ok(false)
-                }
+                Some(exact) => self.may_contain_any(source, &exact.texts),
+                None => Ok(true),
+            },
+            ValueTest::Field(field) => match (field.texts(), field.bounds(), &self.column) {
+                (Some(_), ..) if field.matches_shown_empty() => Ok(true),
+                (Some(texts), ..) => self.may_contain_any(source, texts),
+                // Elsewhere texts may be numbers.
+                (None, Some((min, max)), Column::Field(_)) => Ok(source.may_be_within(&self.column, min, max)),
                 _ => Ok(true),
             },
             ValueTest::Is(value) => source.may_contain(&self.column, &value.to_text()),
@@ -236,6 +244,18 @@ impl Test {
             ValueTest::Int { min, max } => Ok(min <= max && self.may_have_ints(source, *min, *max)),
             ValueTest::Exists => Ok(true),
         }
+    }
+
+    fn may_contain_any(&self, source: &mut dyn RowSource, texts: &[Arc<str>]) -> Result<bool, StorageError> {
+        if texts.len() > MAX_LOOK_UPS {
+            return Ok(true);
+        }
+        for text in texts {
+            if source.may_contain(&self.column, text)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn may_have_ints(&self, source: &mut dyn RowSource, min: i128, max: i128) -> bool {

@@ -1,8 +1,9 @@
 //! Which rows of a loaded column a predicate holds for. Nothing is allocated for a row; dictionary entries are tested
 //! once, and simple comparisons of numbers are loops that compile to vector code.
 
-use super::text::{TextTest, decimal, hex};
-use super::value::{IdTest, IntTest, ValueTest};
+use super::field::FieldTest;
+use super::text::{decimal, hex};
+use super::value::{AnyText, IdTest, IntTest, ValueTest};
 use crate::engine::rows::{Loaded, LoadedRows, RowSet, Texts, Values};
 
 /// The rows that have a value for which `test` holds. Rows that are no `candidates` may be left out or not.
@@ -26,6 +27,9 @@ pub(super) fn select(loaded: &Loaded, test: &ValueTest, candidates: &RowSet) -> 
         Values::UInt(ints) => select_ints(ints, test.ints(), &picker),
         Values::Double(doubles) => match test {
             ValueTest::Number { min, max } => picker.where_value(doubles, |d| *min <= d && d <= *max),
+            ValueTest::Field(field) if let Some((min, max)) = field.bounds() => {
+                picker.where_value(doubles, |d| min <= d && d <= max)
+            }
             _ => picker.where_value_dear(doubles, |d| test.double(*d, &mut scratch)),
         },
         Values::Bool(bools) => {
@@ -147,13 +151,33 @@ fn select_dict(dict: &Texts, codes: &[u32], test: &ValueTest, picker: &Picker<'_
 }
 
 fn select_text(texts: &Texts, test: &ValueTest, picker: &Picker<'_>) -> RowSet {
-    if let ValueTest::Text(text) = test
-        && let Some(needle) = text.needle()
+    let needle = match test {
+        ValueTest::Text(text) => text.needle(),
+        ValueTest::Field(field) => field.needle(),
+        _ => None,
+    };
+    if let Some(needle) = needle
         && picker.candidates.count() as usize > texts.len() / 4
     {
         return select_containing(texts, needle, picker);
     }
-    picker.where_index(texts.len(), |i| test.text(texts.get(i)))
+    match test {
+        ValueTest::Field(field) => select_field(texts, field, picker),
+        _ => picker.where_index(texts.len(), |i| test.text(texts.get(i))),
+    }
+}
+
+/// Makes sure of all texts at once that they are UTF-8.
+fn select_field(texts: &Texts, field: &FieldTest, picker: &Picker<'_>) -> RowSet {
+    let (bytes, ends) = texts.parts();
+    let Ok(all) = std::str::from_utf8(bytes) else {
+        return picker.where_index(texts.len(), |i| field.matches_bytes(texts.get(i)));
+    };
+    let end = |i: usize| ends.get(i).map_or(0, |end| *end as usize);
+    picker.where_index(texts.len(), |i| {
+        let start = i.checked_sub(1).map_or(0, end);
+        all.get(start..end(i)).is_some_and(|text| field.matches(text))
+    })
 }
 
 /// Searches all texts at once, as the one buffer they lie in.
@@ -221,10 +245,17 @@ fn select_ints<T: Whole>(ints: &[T], test: IntTest<'_>, picker: &Picker<'_>) -> 
             _ => picker.none(),
         },
         IntTest::Near(min, max) => picker.where_value(ints, |int| min <= int.as_double() && int.as_double() <= max),
+        IntTest::NearNotZero(min, max) => picker.where_value(ints, |int| {
+            let double = int.as_double();
+            double != 0.0 && min <= double && double <= max
+        }),
         IntTest::OneOf(wanted) => picker.where_value(ints, |int| wanted.binary_search(&int.into()).is_ok()),
-        IntTest::Text(text) => {
+        IntTest::Text(text, zero) => {
             let mut buffer = [0; 20];
-            picker.where_value_dear(ints, |int| text.matches(int.digits(&mut buffer)))
+            picker.where_value_dear(ints, |int| match zero {
+                Some(zero) if int.as_double() == 0.0 => zero,
+                _ => text.matches(int.digits(&mut buffer)),
+            })
         }
     }
 }
@@ -235,7 +266,7 @@ fn select_ids<T: Copy, const N: usize>(
     test: &ValueTest,
     picker: &Picker<'_>,
 ) -> RowSet {
-    let by_text = |test: &TextTest| {
+    let by_text = |test: AnyText<'_>| {
         let mut buffer = [0; 32];
         picker.where_value_dear(ids, |id| test.matches(hex(&bytes(*id), &mut buffer)))
     };

@@ -145,7 +145,7 @@ impl Exact {
 }
 
 /// The number that prints as `text`.
-fn canonical_int(text: &str) -> Option<i128> {
+pub(super) fn canonical_int(text: &str) -> Option<i128> {
     let number: i128 = text.parse().ok()?;
     (number.to_string() == text).then_some(number)
 }
