@@ -1,5 +1,7 @@
-//! OTLP protobuf into a batch: the hot path of ingestion. One walk over the bytes, nothing copied.
+//! OTLP protobuf into a batch: the hot path of ingestion. One walk over the bytes; of texts, what differs from the text
+//! before it in its column is copied.
 
+use super::arena::Arena;
 use super::intern::Interner;
 use super::{Cell, CellColumn, CellKind, CellTable, EventRow, LinkRow, Scalar, SpanBatch, SpanRow, Text};
 use crate::engine::error::StorageError;
@@ -7,7 +9,7 @@ use bytes::Bytes;
 use common::ids::{Epoch, TenantId};
 use common::otlp::decode::{span_id, trace_id};
 use common::otlp::view::{
-    AttrView, EventView, GroupView, LinkView, MAX_VALUE_DEPTH, SpanLists, SpanView, ValueView, resource_spans,
+    AttrView, EventView, GroupView, LinkView, MAX_VALUE_DEPTH, OriginView, SpanLists, SpanView, ValueView, resource_spans,
 };
 use common::otlp::wire::WireError;
 
@@ -40,7 +42,7 @@ impl SpanBatch {
             decoder.resource_spans(group)?;
         }
         let mut batch = decoder.finish();
-        (batch.tenant, batch.epoch, batch.arena) = (tenant, epoch, otlp);
+        (batch.tenant, batch.epoch) = (tenant, epoch);
         Ok(batch)
     }
 }
@@ -52,22 +54,29 @@ const RECENT_SCOPES: usize = 32;
 struct Level<'a> {
     interner: Interner<'a>,
     cells: Vec<Cell>,
-    /// For each column the last row that has it: finds keys that repeat within a row
-    last_row: Vec<u32>,
+    /// For each column the last row that has it, which finds keys that repeat within a row, and its last text
+    last: Vec<(u32, Text)>,
 }
 
 impl<'a> Level<'a> {
     fn new() -> Self {
-        Self { interner: Interner::new(), cells: Vec::new(), last_row: Vec::new() }
+        Self { interner: Interner::new(), cells: Vec::new(), last: Vec::new() }
     }
 
-    /// Whether `row` had no cell in `column` yet; notes that it has now.
-    fn is_first(&mut self, column: u16, row: u32) -> bool {
-        let column = usize::from(column);
-        if column >= self.last_row.len() {
-            self.last_row.resize(column + 1, u32::MAX);
+    /// Adds an attribute to `row`; false if the row has one in that column.
+    #[inline]
+    fn attribute(&mut self, column: u16, row: u32, value: ValueView<'_>, arena: &mut Arena) -> Result<bool, WireError> {
+        let place = usize::from(column);
+        if place >= self.last.len() {
+            self.last.resize(place + 1, (u32::MAX, Text::default()));
         }
-        self.last_row.get_mut(column).is_some_and(|last| std::mem::replace(last, row) != row)
+        let Some((last_row, last_text)) = self.last.get_mut(place) else { return Ok(false) };
+        if std::mem::replace(last_row, row) == row {
+            return Ok(false);
+        }
+        let value = scalar(value, last_text, arena)?;
+        self.cells.push(Cell::new(column, value));
+        Ok(true)
     }
 
     fn field(&mut self, field: CellColumn, value: Scalar) {
@@ -92,7 +101,7 @@ impl<'a> Level<'a> {
 }
 
 struct Decoder<'a> {
-    otlp: &'a [u8],
+    arena: Arena,
     limits: DecodeLimits,
     batch: SpanBatch,
     spans: Level<'a>,
@@ -106,7 +115,8 @@ struct Decoder<'a> {
 impl<'a> Decoder<'a> {
     fn new(otlp: &'a [u8], limits: DecodeLimits) -> Self {
         Self {
-            otlp,
+            // About what is text in OTLP.
+            arena: Arena::with_capacity(otlp.len() / 3),
             limits,
             batch: SpanBatch::default(),
             spans: Level::new(),
@@ -123,11 +133,11 @@ impl<'a> Decoder<'a> {
         self.batch.rows.shrink_to_fit();
         self.batch.events.shrink_to_fit();
         self.batch.links.shrink_to_fit();
-        self.batch.extra.shrink_to_fit();
         SpanBatch {
             spans: self.spans.into_table(),
             event_cells: self.events.into_table(),
             link_cells: self.links.into_table(),
+            arena: self.arena.finish(),
             ..self.batch
         }
     }
@@ -135,7 +145,7 @@ impl<'a> Decoder<'a> {
     fn resource_spans(&mut self, message: &'a [u8]) -> Result<(), StorageError> {
         let group = GroupView::read(message)?;
         let resource = self.batch.resources.len() as u32;
-        self.batch.resources.push(origin(&group)?);
+        self.batch.resources.push(origin(&group, false)?);
         for scope in &group.items {
             self.scope_spans(scope, resource)?;
         }
@@ -144,7 +154,7 @@ impl<'a> Decoder<'a> {
 
     fn scope_spans(&mut self, message: &'a [u8], resource: u32) -> Result<(), StorageError> {
         let group = GroupView::read(message)?;
-        let origin = origin(&group)?;
+        let origin = origin(&group, true)?;
         let recent = self.batch.scopes.len().saturating_sub(RECENT_SCOPES);
         let known = self.batch.scopes.iter().skip(recent).position(|known| *known == origin).map(|i| recent + i);
         let scope = known.unwrap_or(self.batch.scopes.len()) as u32;
@@ -162,7 +172,7 @@ impl<'a> Decoder<'a> {
         let mut lists = std::mem::take(&mut self.lists);
         let span = SpanView::read(message, &mut lists)?;
         let row = self.batch.rows.len() as u32;
-        attributes(&mut self.spans, self.otlp, &mut self.batch.extra, &mut self.spill, row, self.limits, &lists.attributes)?;
+        attributes(&mut self.spans, &mut self.arena, &mut self.spill, row, self.limits, &lists.attributes)?;
         self.sparse_fields(&span);
         for event in &lists.events {
             self.event(event)?;
@@ -171,6 +181,7 @@ impl<'a> Decoder<'a> {
             self.link(link)?;
         }
         let id = trace_id(span.trace_id);
+        let last_name = self.batch.rows.last().map_or(Text::default(), |row| row.name);
         self.batch.rows.push(SpanRow {
             trace_id: id,
             hash: id.hash(),
@@ -180,7 +191,7 @@ impl<'a> Decoder<'a> {
             end: span.end,
             kind: span.kind,
             status: span.status_code,
-            name: place(self.otlp, span.name.as_bytes()),
+            name: self.arena.add_like(last_name, span.name.as_bytes()),
             resource,
             scope,
             cells_end: self.spans.end(),
@@ -194,11 +205,11 @@ impl<'a> Decoder<'a> {
     fn sparse_fields(&mut self, span: &SpanView<'a>) {
         let spans = &mut self.spans;
         if !span.status_message.is_empty() {
-            let text = place(self.otlp, span.status_message.as_bytes());
+            let text = self.arena.add(span.status_message.as_bytes());
             spans.field(CellColumn::StatusMessage, Scalar::Text(CellKind::Str, text));
         }
         if !span.trace_state.is_empty() {
-            let text = place(self.otlp, span.trace_state.as_bytes());
+            let text = self.arena.add(span.trace_state.as_bytes());
             spans.field(CellColumn::TraceState, Scalar::Text(CellKind::Str, text));
         }
         spans.count(CellColumn::Flags, span.flags);
@@ -210,10 +221,10 @@ impl<'a> Decoder<'a> {
     fn event(&mut self, message: &'a [u8]) -> Result<(), StorageError> {
         let event = EventView::read(message, &mut self.attrs)?;
         let row = self.batch.events.len() as u32;
-        let extra = &mut self.batch.extra;
-        attributes(&mut self.events, self.otlp, extra, &mut self.spill, row, self.limits, &self.attrs)?;
+        attributes(&mut self.events, &mut self.arena, &mut self.spill, row, self.limits, &self.attrs)?;
         self.events.count(CellColumn::DroppedAttributes, event.dropped_attributes_count);
-        let name = place(self.otlp, event.name.as_bytes());
+        let last_name = self.batch.events.last().map_or(Text::default(), |event| event.name);
+        let name = self.arena.add_like(last_name, event.name.as_bytes());
         self.batch.events.push(EventRow { time: event.time, name, cells_end: self.events.end() });
         Ok(())
     }
@@ -221,10 +232,9 @@ impl<'a> Decoder<'a> {
     fn link(&mut self, message: &'a [u8]) -> Result<(), StorageError> {
         let link = LinkView::read(message, &mut self.attrs)?;
         let row = self.batch.links.len() as u32;
-        let extra = &mut self.batch.extra;
-        attributes(&mut self.links, self.otlp, extra, &mut self.spill, row, self.limits, &self.attrs)?;
+        attributes(&mut self.links, &mut self.arena, &mut self.spill, row, self.limits, &self.attrs)?;
         if !link.trace_state.is_empty() {
-            let text = place(self.otlp, link.trace_state.as_bytes());
+            let text = self.arena.add(link.trace_state.as_bytes());
             self.links.field(CellColumn::TraceState, Scalar::Text(CellKind::Str, text));
         }
         self.links.count(CellColumn::Flags, link.flags);
@@ -241,8 +251,7 @@ impl<'a> Decoder<'a> {
 /// Adds the attributes of one row to `level`.
 fn attributes<'a>(
     level: &mut Level<'a>,
-    otlp: &[u8],
-    extra: &mut Vec<u8>,
+    arena: &mut Arena,
     spill: &mut Vec<AttrView<'a>>,
     row: u32,
     limits: DecodeLimits,
@@ -250,77 +259,52 @@ fn attributes<'a>(
 ) -> Result<(), WireError> {
     level.interner.begin_row();
     for attr in attrs {
-        let value = scalar(otlp, attr.value)?;
-        let column = level.interner.attr(attr.key, place(otlp, attr.key.as_bytes()), limits.max_columns);
-        match column {
-            Some(column) if level.is_first(column, row) => level.cells.push(Cell::new(column, value)),
-            _ => spill.push(*attr),
+        let column = level.interner.attr(attr.key, limits.max_columns, || arena.add(attr.key.as_bytes()));
+        let added = match column {
+            Some(column) => level.attribute(column, row, attr.value, arena)?,
+            None => false,
+        };
+        if !added {
+            attr.value.check(MAX_VALUE_DEPTH)?;
+            spill.push(*attr);
         }
     }
     if !spill.is_empty() {
-        let at = otlp.len() + extra.len();
-        spill.drain(..).for_each(|attr| super::spans::write_attribute(&attr, extra));
-        let len = otlp.len() + extra.len() - at;
-        let text = Text { at: at as u32, len: len as u32 };
+        let text = arena.add_with(|out| spill.drain(..).for_each(|attr| super::spans::write_attribute(&attr, out)));
         level.field(CellColumn::Spill, Scalar::Text(CellKind::Map, text));
     }
     Ok(())
 }
 
+/// A value, its text put into the arena unless it is the one at `last`.
 #[inline]
-fn scalar(otlp: &[u8], value: ValueView<'_>) -> Result<Scalar, WireError> {
-    Ok(match value {
-        ValueView::Empty => Scalar::Empty,
-        ValueView::Str(s) => Scalar::Text(CellKind::Str, place(otlp, s.as_bytes())),
-        ValueView::Bool(b) => Scalar::Bool(b),
-        ValueView::Int(i) => Scalar::Int(i),
-        ValueView::Double(d) => Scalar::Double(d),
-        ValueView::Bytes(b) => Scalar::Text(CellKind::Bytes, place(otlp, b)),
-        ValueView::Array(list) => {
-            value.check(MAX_VALUE_DEPTH)?;
-            Scalar::Text(CellKind::Array, place(otlp, list))
-        }
-        ValueView::Map(list) => {
-            value.check(MAX_VALUE_DEPTH)?;
-            Scalar::Text(CellKind::Map, place(otlp, list))
-        }
-    })
+fn scalar(value: ValueView<'_>, last: &mut Text, arena: &mut Arena) -> Result<Scalar, WireError> {
+    let (kind, bytes) = match value {
+        ValueView::Empty => return Ok(Scalar::Empty),
+        ValueView::Bool(b) => return Ok(Scalar::Bool(b)),
+        ValueView::Int(i) => return Ok(Scalar::Int(i)),
+        ValueView::Double(d) => return Ok(Scalar::Double(d)),
+        ValueView::Str(s) => (CellKind::Str, s.as_bytes()),
+        ValueView::Bytes(b) => (CellKind::Bytes, b),
+        ValueView::Array(list) => (CellKind::Array, list),
+        ValueView::Map(list) => (CellKind::Map, list),
+    };
+    value.check(MAX_VALUE_DEPTH)?;
+    *last = arena.add_like(*last, bytes);
+    Ok(Scalar::Text(kind, *last))
 }
 
-/// Where `part` lies within `whole`, which it was borrowed from.
-#[inline]
-fn place(whole: &[u8], part: &[u8]) -> Text {
-    if part.is_empty() {
-        return Text::default();
-    }
-    let at = part.as_ptr().addr() - whole.as_ptr().addr();
-    Text { at: at as u32, len: part.len() as u32 }
-}
-
-/// The group without its items: the resource or scope and the schema URL. Its values are checked as well.
-fn origin(group: &GroupView<'_>) -> Result<Bytes, WireError> {
+/// The group without its items: the resource or scope and the schema URL. Both are read, so that neither can fail later.
+fn origin(group: &GroupView<'_>, is_scope: bool) -> Result<Bytes, WireError> {
     let mut message = Vec::with_capacity(group.origin.iter().map(|o| o.len() + 4).sum::<usize>() + group.schema_url.len() + 4);
+    let mut view = OriginView::default();
     for part in &group.origin {
-        check_origin(part)?;
+        if is_scope { view.read_scope(part)? } else { view.read_resource(part)? }
         super::spans::write_bytes(1, part, &mut message);
     }
     if !group.schema_url.is_empty() {
         super::spans::write_bytes(3, group.schema_url.as_bytes(), &mut message);
     }
+    view.attributes.iter().try_for_each(|attr| attr.value.check(MAX_VALUE_DEPTH))?;
     Ok(message.into())
-}
-
-/// Attributes are field 1 of a resource and field 3 of a scope; both are read so that neither can fail later.
-fn check_origin(message: &[u8]) -> Result<(), WireError> {
-    let mut fields = common::otlp::wire::Fields::new(message);
-    while let Some(field) = fields.next_field()? {
-        let attribute = match field.number {
-            1 | 3 => field.bytes()?,
-            _ => continue,
-        };
-        if let Ok(attr) = AttrView::read(attribute) {
-            attr.value.check(MAX_VALUE_DEPTH)?;
-        }
-    }
-    Ok(())
 }

@@ -20,6 +20,9 @@ pub(super) struct Interner<'a> {
 
 const NONE: u16 = u16::MAX;
 
+/// So many attribute columns at most: a few numbers stay free for the intrinsic fields.
+const MOST: usize = NONE as usize - 16;
+
 impl<'a> Interner<'a> {
     pub(super) fn new() -> Self {
         Self { first: NONE, ..Self::default() }
@@ -32,27 +35,30 @@ impl<'a> Interner<'a> {
 
     /// The column of an attribute, `None` when there would be more than `limit` columns.
     #[inline]
-    pub(super) fn attr(&mut self, key: &'a str, place: Text, limit: usize) -> Option<u16> {
+    pub(super) fn attr(&mut self, key: &'a str, limit: usize, place: impl FnOnce() -> Text) -> Option<u16> {
         let guess = match self.previous {
             Some(previous) => self.follows.get(previous as usize).copied().unwrap_or(NONE),
             None => self.first,
         };
         let column = match self.keys.get(guess as usize) {
             Some(known) if *known == key => guess,
-            _ => self.look_up(key, place, limit)?,
+            _ => self.look_up(key, limit, place)?,
         };
         self.previous = Some(column);
         Some(column)
     }
 
-    fn look_up(&mut self, key: &'a str, place: Text, limit: usize) -> Option<u16> {
+    fn look_up(&mut self, key: &'a str, limit: usize, place: impl FnOnce() -> Text) -> Option<u16> {
         let hash = rapidhash_v3(key.as_bytes());
         let keys = &self.keys;
         let found = self.by_key.find(hash, |c| keys.get(*c as usize).is_some_and(|k| *k == key)).copied();
         let column = match found {
             Some(column) => column,
             None => {
-                let column = self.add(key, CellColumn::Attr(place), limit)?;
+                if self.columns.len() >= limit.min(MOST) {
+                    return None;
+                }
+                let column = self.add(key, CellColumn::Attr(place()))?;
                 let keys = &self.keys;
                 self.by_key.insert_unique(hash, column, |c| {
                     rapidhash_v3(keys.get(*c as usize).map_or(&[], |k| k.as_bytes()))
@@ -72,22 +78,17 @@ impl<'a> Interner<'a> {
         if let Some((_, column)) = self.fields.iter().find(|(f, _)| *f == field) {
             return *column;
         }
-        let column = self.add("", field, usize::from(NONE)).unwrap_or(NONE - 1);
+        let column = self.add("", field).unwrap_or(NONE - 1);
         self.fields.push((field, column));
         column
     }
 
-    fn add(&mut self, key: &'a str, column: CellColumn, limit: usize) -> Option<u16> {
-        let number = self.columns.len();
-        // A few numbers stay free for the intrinsic fields, whatever the limit.
-        let room = matches!(column, CellColumn::Attr(_)) && number < limit.min(usize::from(NONE) - 16);
-        if !room && matches!(column, CellColumn::Attr(_)) {
-            return None;
-        }
+    fn add(&mut self, key: &'a str, column: CellColumn) -> Option<u16> {
+        let number = u16::try_from(self.columns.len()).ok()?;
         self.columns.push(column);
         self.keys.push(key);
         self.follows.push(NONE);
-        u16::try_from(number).ok()
+        Some(number)
     }
 
     pub(super) fn into_columns(self) -> Vec<CellColumn> {
@@ -105,7 +106,7 @@ mod tests {
         let at = Text::default();
         let mut row = |keys: &[&'static str]| {
             interner.begin_row();
-            keys.iter().map(|k| interner.attr(k, at, 3).unwrap_or(NONE)).collect::<Vec<_>>()
+            keys.iter().map(|k| interner.attr(k, 3, || at).unwrap_or(NONE)).collect::<Vec<_>>()
         };
         assert_eq!(row(&["a", "b", "c"]), [0, 1, 2]);
         assert_eq!(row(&["c", "a", "b"]), [2, 0, 1]);
@@ -113,6 +114,6 @@ mod tests {
         assert_eq!(interner.field(CellColumn::Flags), 3);
         assert_eq!(interner.field(CellColumn::Flags), 3);
         interner.begin_row();
-        assert_eq!(interner.attr("", at, 9), Some(4), "an empty key is no intrinsic field");
+        assert_eq!(interner.attr("", 9, || at), Some(4), "an empty key is no intrinsic field");
     }
 }

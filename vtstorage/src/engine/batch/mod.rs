@@ -1,7 +1,7 @@
-//! Spans row by row: what one request brought, or what was read back from a block. Texts are not copied: they are
-//! places in the batch's arena (the request's own bytes). Everything of one span lies together, so that appending is
-//! cheap and sorting moves row numbers only; columns are made when a block is.
+//! Spans row by row: what one request brought, or what was read back from a block. Texts are places in the batch's
+//! arena. Everything of one span lies together, so that appending is cheap and sorting moves row numbers only; columns are made when a block is.
 
+mod arena;
 mod cell;
 mod decode;
 mod gather;
@@ -11,6 +11,7 @@ mod nested;
 mod source;
 mod spans;
 
+pub(in crate::engine) use arena::same;
 pub use cell::{Cell, CellKind, Scalar, Text};
 pub use decode::DecodeLimits;
 pub use source::BatchRows;
@@ -88,9 +89,8 @@ pub type Origin = Bytes;
 pub struct SpanBatch {
     pub tenant: TenantId,
     pub epoch: Epoch,
-    /// The texts of cells and rows; `extra` continues it.
-    pub(crate) arena: Bytes,
-    pub(crate) extra: Vec<u8>,
+    /// The texts of cells and rows
+    pub(crate) arena: Vec<u8>,
     pub rows: Vec<SpanRow>,
     pub spans: CellTable,
     pub events: Vec<EventRow>,
@@ -105,12 +105,7 @@ impl SpanBatch {
     /// The bytes of `text`.
     #[inline]
     pub fn bytes(&self, text: Text) -> &[u8] {
-        let (at, len) = (text.at as usize, text.len as usize);
-        match at.checked_sub(self.arena.len()) {
-            None => self.arena.get(at..at + len),
-            Some(at) => self.extra.get(at..at + len),
-        }
-        .unwrap_or_default()
+        self.arena.get(text.at as usize..text.at as usize + text.len as usize).unwrap_or_default()
     }
 
     /// `text` as UTF-8: all texts were checked when they came in.
@@ -156,7 +151,6 @@ impl SpanBatch {
     pub fn memory_bytes(&self) -> usize {
         let cells = self.spans.cells.len() + self.event_cells.cells.len() + self.link_cells.cells.len();
         self.arena.len()
-            + self.extra.len()
             + self.rows.len() * size_of::<SpanRow>()
             + self.events.len() * size_of::<EventRow>()
             + self.links.len() * size_of::<LinkRow>()

@@ -1,6 +1,7 @@
 //! Dictionaries: the distinct texts of a column. Every text of a flush passes through here, so that hashing and comparing
 //! are written for the short ones.
 
+use crate::engine::batch::same;
 use hashbrown::HashTable;
 use rapidhash::v3::rapidhash_v3;
 
@@ -69,22 +70,6 @@ fn first_bytes(text: &[u8]) -> u64 {
     u64::from_be_bytes(first)
 }
 
-/// Equality without a call for texts of up to 32 bytes.
-#[inline]
-fn same(a: &[u8], b: &[u8]) -> bool {
-    fn ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
-        a.first_chunk::<N>() == b.first_chunk::<N>() && a.last_chunk::<N>() == b.last_chunk::<N>()
-    }
-    a.len() == b.len()
-        && match a.len() {
-            0..4 => a.iter().eq(b),
-            4..8 => ends::<4>(a, b),
-            8..16 => ends::<8>(a, b),
-            16..=32 => ends::<16>(a, b),
-            _ => a == b,
-        }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,12 +83,6 @@ mod tests {
             prop_assert!(dictionary.texts.is_sorted_by(|a, b| a < b));
             let named: Vec<&[u8]> = dictionary.codes.iter().map(|code| dictionary.texts[*code as usize]).collect();
             prop_assert_eq!(named, values);
-        }
-
-        #[test]
-        fn same_is_equality(a in prop::collection::vec(0u8..2, 0..40), b in prop::collection::vec(0u8..2, 0..40)) {
-            prop_assert_eq!(same(&a, &b), a == b);
-            prop_assert!(same(&a, &a.clone()));
         }
 
         #[test]

@@ -104,7 +104,7 @@ impl<'p, 'b> Materializer<'p, 'b> {
         let tenant = self.block.header.tenants.iter().rfind(|t| t.first_row <= first);
         self.batch.tenant = TenantId(tenant.map_or(0, |t| t.tenant));
         self.batch.epoch = self.block.header.epoch;
-        self.batch.arena = self.arena.into();
+        self.batch.arena = self.arena;
         Ok(self.batch)
     }
 

@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Reads and keeps pages.
-pub struct Pages<'b> {
+pub(super) struct Pages<'b> {
     block: &'b Block,
     scan: bool,
     unpacker: Unpacker,
@@ -30,7 +30,7 @@ pub struct Pages<'b> {
 }
 
 impl<'b> Pages<'b> {
-    pub fn new(block: &'b Block, scan: bool) -> Self {
+    pub(super) fn new(block: &'b Block, scan: bool) -> Self {
         Self {
             block,
             scan,
@@ -45,7 +45,7 @@ impl<'b> Pages<'b> {
     }
 
     /// Bytes of segments read so far.
-    pub fn bytes_read(&self) -> u64 {
+    pub(super) fn bytes_read(&self) -> u64 {
         self.bytes_read
     }
 
@@ -77,7 +77,7 @@ impl<'b> Pages<'b> {
     }
 
     /// The layout of a table.
-    pub fn layout(&mut self, table: &TableMeta) -> Result<Arc<Layout>, StorageError> {
+    pub(super) fn layout(&mut self, table: &TableMeta) -> Result<Arc<Layout>, StorageError> {
         if let Some(layout) = self.layouts.get(&table.layout.stream) {
             return Ok(layout.clone());
         }
@@ -94,7 +94,7 @@ impl<'b> Pages<'b> {
     }
 
     /// Appends the numbers of `range` to `out`.
-    pub fn ints(&mut self, stream: &IntStream, range: Range<u32>, out: &mut Vec<u64>) -> Result<(), StorageError> {
+    pub(super) fn ints(&mut self, stream: &IntStream, range: Range<u32>, out: &mut Vec<u64>) -> Result<(), StorageError> {
         let range = range.start..range.end.min(stream.count);
         if range.is_empty() {
             return Ok(());
@@ -143,7 +143,7 @@ impl<'b> Pages<'b> {
     }
 
     /// All numbers of a stream, without keeping the pages.
-    pub fn all_ints(&mut self, stream: &IntStream) -> Result<Vec<u64>, StorageError> {
+    pub(super) fn all_ints(&mut self, stream: &IntStream) -> Result<Vec<u64>, StorageError> {
         let mut out = Vec::with_capacity(stream.count as usize);
         if let IntEncoding::Const(value) = stream.encoding {
             out.resize(stream.count as usize, value);
@@ -161,7 +161,7 @@ impl<'b> Pages<'b> {
     }
 
     /// The ids of `range`, one after the other.
-    pub fn fixed(&mut self, stream: &FixedStream, range: Range<u32>) -> Result<Vec<u8>, StorageError> {
+    pub(super) fn fixed(&mut self, stream: &FixedStream, range: Range<u32>) -> Result<Vec<u8>, StorageError> {
         let range = range.start..range.end.min(stream.count);
         let width = usize::from(stream.width);
         let mut out = Vec::with_capacity(range.len() * width);
@@ -184,7 +184,7 @@ impl<'b> Pages<'b> {
     }
 
     /// Calls `each` with the texts of `range` in order.
-    pub fn each_text(
+    pub(super) fn each_text(
         &mut self,
         stream: &TextStream,
         range: Range<u32>,
@@ -232,7 +232,7 @@ impl<'b> Pages<'b> {
     }
 
     /// All texts of a stream, without keeping the pages.
-    pub fn all_texts(&mut self, stream: &TextStream) -> Result<Texts, StorageError> {
+    pub(super) fn all_texts(&mut self, stream: &TextStream) -> Result<Texts, StorageError> {
         let mut out = Texts::default();
         if let TextEncoding::Const(value) = &stream.encoding {
             (0..stream.count).for_each(|_| out.push(value));
@@ -249,7 +249,7 @@ impl<'b> Pages<'b> {
     }
 
     /// False only if `hash` is surely not among the column's texts.
-    pub fn filter_allows(&mut self, column: &ColumnMeta, hash: u64) -> Result<bool, StorageError> {
+    pub(super) fn filter_allows(&mut self, column: &ColumnMeta, hash: u64) -> Result<bool, StorageError> {
         let Some(stream) = column.filter else { return Ok(true) };
         let segment = self.segment(ChunkId { stream, segment: 0 })?;
         super::membership::may_contain(segment.page(0, 1)?.1, hash)
