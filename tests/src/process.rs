@@ -1,0 +1,460 @@
+//! A real `vtsingle` process for tests: on free ports of the loopback interface, in a directory of its own, with its
+//! log kept. It knows the program's flags and nothing of its insides.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test fails: generous, for loaded machines.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How to start a server.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    flags: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    data_dir: Option<PathBuf>,
+}
+
+impl Options {
+    /// Adds a flag such as `--retentionPeriod=30d`.
+    pub fn flag(mut self, flag: impl Into<OsString>) -> Self {
+        self.flags.push(flag.into());
+        self
+    }
+
+    /// Sets an environment variable.
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Keeps the data in `dir` instead of a directory that goes away with the server.
+    pub fn data_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.data_dir = Some(dir.into());
+        self
+    }
+
+    /// Starts the server and waits until it listens.
+    ///
+    /// # Panics
+    /// With the server's log, when it does not come up.
+    pub fn start(self) -> Server {
+        Server::start(self)
+    }
+
+    /// Runs the program to its end without waiting for it to listen: for starts that must fail.
+    ///
+    /// # Panics
+    /// When it does not end within [`PATIENCE`].
+    pub fn run(self) -> Finished {
+        let (data_dir, _own_dir) = self.directory();
+        let mut command = self.command(&data_dir);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("run vtsingle");
+        let (stdout, stderr) = (drain(child.stdout.take()), drain(child.stderr.take()));
+        let status = wait(&mut child);
+        if status.is_none() {
+            child.kill().expect("kill vtsingle");
+            child.wait().expect("wait for vtsingle");
+        }
+        let [stdout, stderr] = [stdout, stderr].map(|reader| reader.join().expect("a reader"));
+        let status = status.unwrap_or_else(|| panic!("vtsingle goes on running:\n{stderr}"));
+        Finished { status, stdout, stderr }
+    }
+
+    /// The data directory, and its owner where it goes away with the server.
+    fn directory(&self) -> (PathBuf, Option<tempfile::TempDir>) {
+        match &self.data_dir {
+            Some(dir) => (dir.clone(), None),
+            None => {
+                let dir = tempfile::tempdir().expect("temporary directory");
+                (dir.path().to_owned(), Some(dir))
+            }
+        }
+    }
+
+    fn command(&self, data_dir: &Path) -> Command {
+        let mut command = Command::new(binary());
+        command
+            .env_clear()
+            .envs(std::env::vars_os().filter(|(name, _)| !name.to_string_lossy().to_uppercase().starts_with("VT_")))
+            .envs(self.env.iter().cloned())
+            .arg("--httpListenAddr=127.0.0.1:0")
+            .arg("--otlpGRPCListenAddr=127.0.0.1:0")
+            .arg(format!("--storageDataPath={}", data_dir.display()))
+            .args(&self.flags)
+            .stdin(Stdio::null());
+        command
+    }
+}
+
+/// A run that has ended.
+#[derive(Debug)]
+pub struct Finished {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// A running server. It is killed when dropped, and its own data directory is removed.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    options: Options,
+    data_dir: PathBuf,
+    own_dir: Option<tempfile::TempDir>,
+    log: Log,
+    http: SocketAddr,
+    grpc: Option<SocketAddr>,
+    agent: ureq::Agent,
+}
+
+impl Server {
+    /// Starts with default flags.
+    pub fn new() -> Self {
+        Options::default().start()
+    }
+
+    fn start(options: Options) -> Self {
+        let (data_dir, own_dir) = options.directory();
+        let (child, log) = spawn(&options, &data_dir);
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(PATIENCE))
+            .build()
+            .new_agent();
+        let unset = SocketAddr::from(([0; 4], 0));
+        let mut server = Self {
+            child,
+            options,
+            data_dir,
+            own_dir,
+            log,
+            http: unset,
+            grpc: None,
+            agent,
+        };
+        server.wait_until_it_listens();
+        server
+    }
+
+    /// The address of the HTTP server.
+    pub fn http_addr(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// The address of the OTLP/gRPC receiver.
+    ///
+    /// # Panics
+    /// When it is switched off.
+    pub fn grpc_addr(&self) -> SocketAddr {
+        self.grpc.expect("the gRPC receiver is switched on")
+    }
+
+    /// `http://…` and `path`, which begins with a slash.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.http)
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// The process's id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Status and body of a GET.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        read(self.agent.get(self.url(path)).call())
+    }
+
+    /// Status and body of a GET, when there is an answer at all.
+    pub fn try_get(&self, path: &str) -> Option<(u16, String)> {
+        self.agent
+            .get(self.url(path))
+            .call()
+            .ok()
+            .map(|answer| read(Ok(answer)))
+    }
+
+    /// The JSON that a GET answers with status 200.
+    pub fn get_json(&self, path: &str) -> serde_json::Value {
+        let (status, body) = self.get(path);
+        assert_eq!(status, 200, "GET {path}: {body}");
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("GET {path}: {error}: {body}"))
+    }
+
+    /// Status and body of a POST.
+    pub fn post(&self, path: &str, content_type: &str, body: &[u8]) -> (u16, String) {
+        read(
+            self.agent
+                .post(self.url(path))
+                .header("Content-Type", content_type)
+                .send(body),
+        )
+    }
+
+    /// Sends OTLP/JSON and asserts that it was accepted.
+    pub fn send_otlp_json(&self, request: &serde_json::Value) {
+        let (status, body) = self.post("/v1/traces", "application/json", request.to_string().as_bytes());
+        assert_eq!(status, 200, "{body}");
+    }
+
+    /// The value of a metric without labels, or with exactly `labels` as they are written (`{path="/x"}`).
+    pub fn metric(&self, name_and_labels: &str) -> Option<f64> {
+        let (status, text) = self.get("/metrics");
+        assert_eq!(status, 200, "{text}");
+        text.lines()
+            .find_map(|line| line.strip_prefix(name_and_labels)?.strip_prefix(' ')?.parse().ok())
+    }
+
+    /// All that the server has logged since it was (re)started.
+    pub fn log(&self) -> String {
+        self.log.text()
+    }
+
+    /// Waits until a line of the log contains `text`, and returns that line.
+    ///
+    /// # Panics
+    /// With the log, when it does not within [`PATIENCE`].
+    pub fn wait_for_log(&self, text: &str) -> String {
+        match self.log.wait_for(text) {
+            Ok(line) => line,
+            Err(log) => panic!("{text:?} was not logged:\n{log}"),
+        }
+    }
+
+    /// Sends SIGTERM and does not wait.
+    pub fn terminate(&self) {
+        let status = Command::new("kill")
+            .args(["-TERM", &self.pid().to_string()])
+            .status()
+            .expect("run kill");
+        assert!(status.success(), "kill -TERM {}", self.pid());
+    }
+
+    /// Waits for the end of a process that was told to end.
+    ///
+    /// # Panics
+    /// With the log, when it does not end within [`PATIENCE`].
+    pub fn wait(&mut self) -> ExitStatus {
+        wait(&mut self.child).unwrap_or_else(|| panic!("vtsingle does not end:\n{}", self.log()))
+    }
+
+    /// Ends the process as an operator does: SIGTERM, then the wait for its end.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.terminate();
+        self.wait()
+    }
+
+    /// Ends the process as a crash does: SIGKILL.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("kill vtsingle");
+        self.child.wait().expect("wait for vtsingle");
+    }
+
+    /// Starts again on the same data; the process must have ended. Ports change.
+    pub fn start_again(&mut self) {
+        assert!(
+            self.child.try_wait().expect("wait for vtsingle").is_some(),
+            "vtsingle still runs"
+        );
+        (self.child, self.log) = spawn(&self.options, &self.data_dir);
+        self.wait_until_it_listens();
+    }
+
+    /// Starts again on the same data and kills the process so long after that, be it ready by then or not.
+    pub fn start_and_kill(&mut self, after: std::time::Duration) {
+        (self.child, self.log) = spawn(&self.options, &self.data_dir);
+        std::thread::sleep(after);
+        self.kill();
+    }
+
+    /// Starts again on the same data with other flags.
+    pub fn start_again_with(&mut self, options: Options) {
+        self.options = options;
+        self.start_again();
+    }
+
+    fn wait_until_it_listens(&mut self) {
+        match self.log.wait_for("ready to serve") {
+            Ok(_) => {}
+            Err(log) => panic!("vtsingle does not come up:\n{log}"),
+        }
+        let log = self.log();
+        let addr = |listener| log.lines().find_map(|line| listening(line, listener));
+        self.http = addr("http").unwrap_or_else(|| panic!("vtsingle does not say where it listens:\n{log}"));
+        self.grpc = addr("otlp-grpc");
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!(
+                "log of vtsingle, data in {:?}:\n{}",
+                self.own_dir.as_ref().map(|dir| dir.path()),
+                self.log()
+            );
+        }
+    }
+}
+
+/// The address in a log line that says where `listener` listens, in either log format.
+fn listening(line: &str, listener: &str) -> Option<SocketAddr> {
+    let said = line.contains("listening")
+        && (line.contains(&format!("listener=\"{listener}\""))
+            || line.contains(&format!("\"listener\":\"{listener}\"")));
+    let (_, behind) = line
+        .split_once("addr=")
+        .or_else(|| line.split_once("\"addr\":\""))
+        .filter(|_| said)?;
+    behind.split([' ', '"']).next()?.parse().ok()
+}
+
+fn spawn(options: &Options, data_dir: &Path) -> (Child, Log) {
+    let mut child = options
+        .command(data_dir)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("cannot start {}: {error}", binary().display()));
+    let log = Log::default();
+    let stderr = BufReader::new(child.stderr.take().expect("piped"));
+    std::thread::spawn({
+        let log = log.clone();
+        move || {
+            for line in stderr.split(b'\n').map_while(Result::ok) {
+                log.add(&String::from_utf8_lossy(&line));
+            }
+            log.end();
+        }
+    });
+    (child, log)
+}
+
+/// The status of a process that ends within [`PATIENCE`].
+fn wait(child: &mut Child) -> Option<ExitStatus> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let status = child.try_wait().expect("wait for vtsingle");
+        if status.is_some() || Instant::now() >= deadline {
+            return status;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Reads all of a pipe beside the process that writes it.
+fn drain(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    let mut pipe = pipe.expect("piped");
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).expect("read a pipe");
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> (u16, String) {
+    let mut answer = answer.expect("an answer");
+    let status = answer.status().as_u16();
+    let body = answer
+        .body_mut()
+        .with_config()
+        .limit(1 << 30)
+        .lossy_utf8(true)
+        .read_to_string()
+        .expect("a body");
+    (status, body)
+}
+
+/// What a process has written to its standard error.
+#[derive(Clone, Debug, Default)]
+struct Log(Arc<(Mutex<LogState>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct LogState {
+    lines: Vec<String>,
+    ended: bool,
+}
+
+impl Log {
+    fn add(&self, line: &str) {
+        self.0.0.lock().expect("log").lines.push(line.to_owned());
+        self.0.1.notify_all();
+    }
+
+    fn end(&self) {
+        self.0.0.lock().expect("log").ended = true;
+        self.0.1.notify_all();
+    }
+
+    fn text(&self) -> String {
+        self.0.0.lock().expect("log").lines.join("\n")
+    }
+
+    /// The first line with `text`, or the whole log when the process ends or time passes without one.
+    fn wait_for(&self, text: &str) -> Result<String, String> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut state = self.0.0.lock().expect("log");
+        loop {
+            if let Some(line) = state.lines.iter().find(|line| line.contains(text)) {
+                return Ok(line.clone());
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if state.ended || left.is_zero() {
+                return Err(state.lines.join("\n"));
+            }
+            state = self.0.1.wait_timeout(state, left).expect("log").0;
+        }
+    }
+}
+
+/// The program under test: `vtsingle` in `VT_BIN_DIR` where that is set, else built for the profile of this test.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| match std::env::var_os("VT_BIN_DIR") {
+        Some(dir) => PathBuf::from(dir).join("vtsingle"),
+        None => build(),
+    })
+}
+
+/// Builds into the folder that this test came out of: `target/PROFILE/deps/this-test`.
+fn build() -> PathBuf {
+    let test = std::env::current_exe().expect("path of this test");
+    let profile_dir = test.ancestors().nth(2).expect("a target directory");
+    let target_dir = profile_dir.parent().expect("a target directory");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .args(["build", "--quiet", "--workspace", "--bin", "vtsingle", "--target-dir"])
+        .arg(target_dir);
+    if profile_dir.ends_with("release") {
+        cargo.arg("--release");
+    }
+    let status = cargo
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()
+        .expect("run cargo");
+    assert!(status.success(), "vtsingle cannot be built");
+    profile_dir.join("vtsingle")
+}
