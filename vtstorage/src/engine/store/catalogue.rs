@@ -44,6 +44,9 @@ pub struct SpanName {
     pub kind: i32,
 }
 
+/// Span names with kinds, as they came.
+type NewNames<'a> = BTreeMap<(&'a str, i32), Seen>;
+
 type Services = BTreeMap<Arc<str>, BTreeMap<SpanName, Seen>>;
 
 /// What is new in a flush: to be stored, then applied.
@@ -92,7 +95,7 @@ impl Catalogue {
     pub(crate) fn change<'a>(&self, entries: impl Iterator<Item = &'a CatalogueEntry>) -> CatalogueChange {
         let tenants = self.tenants.read();
         let mut change = CatalogueChange::default();
-        let mut added: HashMap<(TenantId, &str), BTreeMap<(&str, i32), Seen>> = HashMap::new();
+        let mut added: HashMap<(TenantId, &str), NewNames<'_>> = HashMap::new();
         for entry in entries {
             if entry.service.len().max(entry.name.len()) > MAX_NAME {
                 change.refused += 1;

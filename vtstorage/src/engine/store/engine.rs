@@ -25,7 +25,7 @@ use std::thread::JoinHandle;
 /// The store of one node. Dropping it stops its threads; what was acknowledged is in the log.
 #[derive(Debug)]
 pub struct Engine {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     pool: Arc<WorkPool>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -52,7 +52,11 @@ impl Engine {
         config.check().map_err(StorageError::Config)?;
         let directory = Directory::open(&config.storage_data_path)?;
         let rocks = Arc::new(Rocks::open(directory, config.storage_block_cache_bytes.as_usize())?);
-        let chunks = Arc::new(ChunkStore::new(rocks.clone(), config.storage_cache_bytes.bytes()));
+        let chunks = Arc::new(ChunkStore::new(
+            rocks.clone(),
+            config.storage_cache_bytes.bytes(),
+            config.storage_page_cache_bytes.bytes(),
+        ));
         let found = recovery::load(&rocks, &chunks, &config, &environment)?;
         let pool = Arc::new(WorkPool::new("vt-query", config.query_threads()).map_err(no_thread)?);
         let shared = Arc::new(Shared::new(config, environment, rocks, chunks, found));
@@ -164,12 +168,7 @@ pub struct BlockFinder(Arc<Shared>);
 
 impl BlockFinder {
     /// As [`Engine::blocks_of_trace`].
-    pub fn blocks_of_trace(
-        &self,
-        view: &View,
-        tenant: TenantId,
-        hash: u64,
-    ) -> Result<Vec<Arc<Block>>, StorageError> {
+    pub fn blocks_of_trace(&self, view: &View, tenant: TenantId, hash: u64) -> Result<Vec<Arc<Block>>, StorageError> {
         self.0.blocks_of_trace(view, tenant, hash)
     }
 }
@@ -188,10 +187,6 @@ fn stop(shared: &Shared, threads: Vec<JoinHandle<()>>) {
             tracing::error!("a thread of the store has panicked");
         }
     }
-    // Nobody shall wait for a thread that has ended.
-    shared.flushes.fail(StorageError::Closed);
-    shared.syncer.fail(StorageError::Closed);
-    shared.merges.abandon();
     shared.rocks.stop_background_work();
 }
 

@@ -100,6 +100,14 @@ impl Failpoints {
         })))
     }
 
+    /// Whether the step was reached so often that it stopped the store.
+    #[cfg(test)]
+    pub(crate) fn fired(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|armed| armed.left.load(Ordering::SeqCst) == 0)
+    }
+
     /// To be called at a step.
     pub(crate) fn hit(&self, point: Failpoint) -> Result<(), StorageError> {
         let Some(armed) = self.0.as_ref().filter(|armed| armed.point == point) else {

@@ -29,6 +29,8 @@ pub(crate) struct FlushStatus {
     pub(crate) flushed: u64,
     pub(crate) failures: u64,
     pub(crate) error: Option<StorageError>,
+    /// There will be no more flushes
+    pub(crate) ended: bool,
 }
 
 /// How others talk to the flush thread.
@@ -54,17 +56,27 @@ impl FlushControl {
     }
 
     /// Tells those who wait for a flush that it failed.
-    pub(crate) fn fail(&self, why: StorageError) {
+    fn fail(&self, why: StorageError) {
         self.status.send_modify(|status| {
             status.failures += 1;
             status.error = Some(why);
         });
+    }
+
+    /// Tells those who wait, now and later, that there will be no flush.
+    fn end(&self) {
+        self.status.send_modify(|status| status.ended = true);
     }
 }
 
 impl Shared {
     /// The flush thread.
     pub(crate) fn run_flushes(&self) {
+        self.flush_until_stopped();
+        self.flushes.end();
+    }
+
+    fn flush_until_stopped(&self) {
         loop {
             self.live.seal_older(self.config.storage_flush_interval.as_duration());
             let outcome = match self.live.first_sealed() {
@@ -220,7 +232,7 @@ pub(crate) async fn flushed(shared: &Arc<Shared>, upto: u64) -> Result<(), Stora
     let failures = status.borrow_and_update().failures;
     shared.flushes.signal.raise();
     let done = status
-        .wait_for(|status| status.flushed >= upto || status.failures > failures)
+        .wait_for(|status| status.flushed >= upto || status.failures > failures || status.ended)
         .await;
     match done {
         Ok(status) if status.flushed >= upto => Ok(()),

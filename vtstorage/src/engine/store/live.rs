@@ -277,9 +277,10 @@ mod tests {
     };
 
     fn batch(rows: usize) -> HeadBatch {
-        let mut batch = SpanBatch::default();
-        batch.rows = vec![row(); rows];
-        HeadBatch::new(batch)
+        HeadBatch::new(SpanBatch {
+            rows: vec![row(); rows],
+            ..SpanBatch::default()
+        })
     }
 
     fn row() -> crate::engine::batch::SpanRow {

@@ -84,7 +84,7 @@ impl Shared {
             0 => 0,
             _ => disk::directory_size(&self.rocks.directory().data),
         };
-        for day in limits.to_drop((self.environment.now)(), &days, used, space) {
+        for day in limits.surplus_days((self.environment.now)(), &days, used, space) {
             tracing::info!(day, "dropping a partition by retention");
             self.retire_partition(day)?;
         }
@@ -99,5 +99,6 @@ impl Shared {
                 self.counters.sync_failures.increment();
             }
         }
+        self.syncer.end();
     }
 }

@@ -53,6 +53,8 @@ struct State {
     /// Blocks that could not be merged: not tried again until a forced merge
     failed: BTreeSet<BlockId>,
     forced: Vec<oneshot::Sender<Result<(), StorageError>>>,
+    /// There will be no more merges
+    ended: bool,
 }
 
 impl State {
@@ -80,15 +82,20 @@ impl MergeControl {
         (usize::from(state.active.is_some()), state.pending())
     }
 
-    /// Tells those who asked for merges that there will be none.
-    pub(crate) fn abandon(&self) {
-        self.state.lock().forced.clear();
+    /// Tells those who ask for merges, now and later, that there will be none.
+    fn end(&self) {
+        let mut state = self.state.lock();
+        state.ended = true;
+        state.forced.clear();
     }
 
     /// Asks for a merge of all that can be merged.
     pub(crate) fn force(&self) -> oneshot::Receiver<Result<(), StorageError>> {
         let (sender, receiver) = oneshot::channel();
         let mut state = self.state.lock();
+        if state.ended {
+            return receiver;
+        }
         state.failed.clear();
         state.forced.push(sender);
         state.publish();
@@ -132,6 +139,11 @@ impl Shared {
 
     /// The merge thread.
     pub(crate) fn run_merges(&self) {
+        self.merge_until_stopped();
+        self.merges.end();
+    }
+
+    fn merge_until_stopped(&self) {
         loop {
             let outcome = match self.next_task() {
                 Some(task) => self.run_task(&task),

@@ -112,7 +112,9 @@ mod tests {
         assert_eq!(pool.threads(), 3);
         for _ in 0..100 {
             let done = done.clone();
-            pool.run(move || drop(done.fetch_add(1, Ordering::Relaxed)));
+            pool.run(move || {
+                done.fetch_add(1, Ordering::Relaxed);
+            });
         }
         drop(pool);
         assert_eq!(done.load(Ordering::Relaxed), 100);

@@ -41,9 +41,9 @@ impl Limits {
     }
 
     /// The days to drop, of all `days` in ascending order, when the stored data takes `used` bytes in all.
-    pub(crate) fn to_drop(&self, now: UnixNanos, days: &[DaySize], used: u64, disk: DiskSpace) -> Vec<u32> {
+    pub(crate) fn surplus_days(&self, now: UnixNanos, days: &[DaySize], used: u64, disk: DiskSpace) -> Vec<u32> {
         let first = self.first_day(now);
-        let mut over = self.surplus(used, disk);
+        let mut over = self.surplus_bytes(used, disk);
         let mut left = days.len();
         let mut dropped = Vec::new();
         for DaySize { day, bytes } in days {
@@ -58,7 +58,7 @@ impl Limits {
     }
 
     /// Bytes above the bounds.
-    fn surplus(&self, used: u64, disk: DiskSpace) -> u64 {
+    fn surplus_bytes(&self, used: u64, disk: DiskSpace) -> u64 {
         let over_bytes = if self.max_bytes > 0 {
             used.saturating_sub(self.max_bytes)
         } else {
@@ -102,10 +102,10 @@ mod tests {
     #[test]
     fn old_days_go_when_all_of_them_is_old() {
         let days = days(100..110);
-        assert_eq!(LIMITS.to_drop(at(108, 0), &days, 1_000, DISK), [] as [u32; 0]);
-        assert_eq!(LIMITS.to_drop(at(108, 2), &days, 1_000, DISK), [100]);
+        assert_eq!(LIMITS.surplus_days(at(108, 0), &days, 1_000, DISK), [] as [u32; 0]);
+        assert_eq!(LIMITS.surplus_days(at(108, 2), &days, 1_000, DISK), [100]);
         assert_eq!(
-            LIMITS.to_drop(at(200, 0), &days, 1_000, DISK).len(),
+            LIMITS.surplus_days(at(200, 0), &days, 1_000, DISK).len(),
             10,
             "age knows no exception"
         );
@@ -117,18 +117,27 @@ mod tests {
             max_bytes: 750,
             ..LIMITS
         };
-        assert_eq!(bytes.to_drop(at(105, 0), &days(100..110), 1_000, DISK), [100, 101, 102]);
-        assert_eq!(bytes.to_drop(at(105, 0), &days(100..103), 5_000, DISK), [100]);
+        assert_eq!(
+            bytes.surplus_days(at(105, 0), &days(100..110), 1_000, DISK),
+            [100, 101, 102]
+        );
+        assert_eq!(bytes.surplus_days(at(105, 0), &days(100..103), 5_000, DISK), [100]);
         let percent = Limits {
             max_percent: 45,
             ..LIMITS
         };
-        assert_eq!(percent.to_drop(at(105, 0), &days(100..110), 1_000, DISK), [100, 101]);
+        assert_eq!(
+            percent.surplus_days(at(105, 0), &days(100..110), 1_000, DISK),
+            [100, 101]
+        );
         let enough = Limits {
             max_percent: 60,
             ..LIMITS
         };
-        assert_eq!(enough.to_drop(at(105, 0), &days(100..110), 1_000, DISK), [] as [u32; 0]);
+        assert_eq!(
+            enough.surplus_days(at(105, 0), &days(100..110), 1_000, DISK),
+            [] as [u32; 0]
+        );
     }
 
     #[test]

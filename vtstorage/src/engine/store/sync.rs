@@ -97,10 +97,10 @@ impl Syncer {
         }
     }
 
-    /// Tells all who wait, now and later, that there is no sync.
-    pub(crate) fn fail(&self, why: StorageError) {
-        self.progress
-            .send_modify(|progress| (progress.failed, progress.error) = (u64::MAX, Some(why)));
+    /// Tells those who wait, now and later, that there will be no sync.
+    pub(crate) fn end(&self) {
+        let end = |p: &mut Progress| (p.failed, p.error) = (u64::MAX, Some(StorageError::Closed));
+        self.progress.send_modify(end);
     }
 
     /// Syncs what was written since the last time, if anything was.

@@ -3,8 +3,12 @@
 use super::config::{StorageConfig, WalSync};
 use super::engine::Engine;
 use super::environment::Environment;
+use super::keys;
+use super::partition::PartitionState;
+use super::rocks;
 use super::view::View;
 use crate::engine::batch::{SpanBatch, SpanReader};
+use crate::engine::block::BlockId;
 use bytes::Bytes;
 use clap::Parser;
 use common::contract::{BatchWrite, SpanSink, WriteError};
@@ -15,7 +19,8 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Valu
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
-use std::collections::BTreeMap;
+use rocksdb::{IteratorMode, ReadOptions};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -111,7 +116,7 @@ pub(crate) fn message(service: &str, spans: impl IntoIterator<Item = TestSpan>) 
 }
 
 /// Spans with numbers from `first`, of traces of `per_trace` spans, starting a millisecond apart from noon on.
-pub(crate) fn spans(first: u64, count: u64, per_trace: u64) -> impl Iterator<Item = TestSpan> {
+pub(crate) fn spans(first: u64, count: u64, per_trace: u64) -> impl Iterator<Item = TestSpan> + Clone {
     (first..first + count).map(move |span| TestSpan {
         trace: span / per_trace,
         span,
@@ -182,4 +187,78 @@ pub(crate) fn assert_indexed(engine: &Engine, traces: impl IntoIterator<Item = u
             .collect();
         assert_eq!(found, having, "trace {trace}");
     }
+}
+
+/// All keys and values of a column family.
+pub(crate) fn entries(engine: &Engine, family: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let rocks = &engine.shared.rocks;
+    let mut options = ReadOptions::default();
+    options.set_total_order_seek(true);
+    let entries = rocks
+        .db()
+        .iterator_cf_opt(&rocks.family(family).unwrap(), options, IteratorMode::Start);
+    entries
+        .map(|entry| entry.unwrap())
+        .map(|(key, value)| (key.into(), value.into()))
+        .collect()
+}
+
+/// Asserts that RocksDB holds what the view says and nothing else: chunks of its blocks, index entries of its blocks,
+/// live partitions; and a log of what is in heads.
+pub(crate) fn assert_sound(engine: &Engine) {
+    let view = engine.view();
+    let meta = entries(engine, rocks::META)
+        .into_iter()
+        .filter(|(key, _)| key[0] != b'm');
+    let states = view.partitions().map(|p| {
+        (
+            keys::partition(p.day).to_vec(),
+            PartitionState::Live.to_bytes().to_vec(),
+        )
+    });
+    assert_eq!(
+        meta.collect::<Vec<_>>(),
+        states.collect::<Vec<_>>(),
+        "no partition or block is unfinished"
+    );
+    let families = engine
+        .shared
+        .rocks
+        .partition_families()
+        .into_iter()
+        .collect::<BTreeSet<_>>();
+    let expected = view
+        .partitions()
+        .flat_map(|p| [p.partition.chunks.clone(), p.partition.index.clone()]);
+    assert_eq!(families, expected.collect());
+    for partition in view.partitions() {
+        let ids = partition.blocks.iter().map(|block| block.id).collect::<BTreeSet<_>>();
+        let block_of = |key: &[u8]| BlockId(u64::from_be_bytes(key[..8].try_into().unwrap()));
+        let chunks = entries(engine, &partition.partition.chunks);
+        assert_eq!(
+            chunks.iter().map(|(key, _)| block_of(key)).collect::<BTreeSet<_>>(),
+            ids
+        );
+        let index = entries(engine, &partition.partition.index);
+        assert_eq!(
+            index
+                .iter()
+                .filter_map(|(key, _)| keys::header_block(key))
+                .collect::<BTreeSet<_>>(),
+            ids
+        );
+        let traces = index.iter().filter(|(key, _)| key[0] == keys::TRACE);
+        let indexed = traces
+            .clone()
+            .filter_map(|(key, _)| keys::trace_block(key))
+            .collect::<BTreeSet<_>>();
+        assert_eq!(indexed, ids);
+        let expected = partition
+            .blocks
+            .iter()
+            .map(|block| block.header.traces as usize)
+            .sum::<usize>();
+        assert_eq!(traces.count(), expected);
+    }
+    assert_eq!(entries(engine, rocks::WAL).len(), view.batches().count());
 }

@@ -131,7 +131,15 @@ impl View {
         }
         let partition = |(day, blocks)| {
             let partition = Partition::new(day).into();
-            (day, Arc::new(PartitionView { day, blocks, catalogue: catalogue.clone(), partition }))
+            (
+                day,
+                Arc::new(PartitionView {
+                    day,
+                    blocks,
+                    catalogue: catalogue.clone(),
+                    partition,
+                }),
+            )
         };
         Self {
             heads: vec![list],

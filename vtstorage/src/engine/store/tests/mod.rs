@@ -1,7 +1,11 @@
 //! The store as a whole, in temporary directories.
 
+mod crash;
+mod limits;
+mod merges;
+mod partitions;
+
 use super::engine::Engine;
-use super::environment::Environment;
 use super::testing::*;
 use bytes::Bytes;
 use common::contract::WriteError;
@@ -31,6 +35,7 @@ async fn spans_are_seen_at_once_and_after_a_flush_and_after_a_restart() {
     drop(engine);
     let engine = open(dir.path(), &[]);
     assert_eq!(engine.stats().head_rows, 0, "nothing is left in the log");
+    assert_sound(&engine);
     assert_holds(&engine.view(), spans(0, 700, 7));
     let partition = engine.view().partitions().next().unwrap().clone();
     assert_eq!(partition.day, TODAY);
