@@ -15,6 +15,7 @@ use common::memory::MemoryStore;
 use data::DataSet;
 use std::sync::Arc;
 use target::Target;
+use tests::process::Server;
 use vtstorage::{Engine, StorageConfig};
 
 /// Everything that holds for any target.
@@ -44,4 +45,9 @@ fn over_the_engine() {
     let matches = command.try_get_matches_from(flags).expect("flags");
     let config = StorageConfig::from_arg_matches(&matches).expect("flags");
     all(&Target::in_process(|| Engine::open(config).expect("the engine opens")));
+}
+
+#[test]
+fn over_a_process() {
+    all(&Target::process(Server::new()));
 }

@@ -6,6 +6,7 @@ use opentelemetry_proto::tonic::trace::v1::TracesData;
 use prost::Message;
 use serde_json::Value;
 use std::sync::Arc;
+use tests::process::Server;
 use tokio::runtime::Runtime;
 use vtselect::SelectConfig;
 
@@ -61,12 +62,27 @@ impl Target {
         Self::new(format!("http://{address}/select/jaeger"), Box::new(write))
     }
 
+    /// A `vtsingle` process: spans go in through its OTLP receiver.
+    pub fn process(server: Server) -> Self {
+        let base = server.url("/select/jaeger");
+        let agent = agent();
+        let write = move |account: u32, otlp: &Value| {
+            let request = agent
+                .post(server.url("/insert/opentelemetry/v1/traces"))
+                .header("AccountID", account.to_string())
+                .content_type("application/json");
+            let reply = reply(request.send(otlp.to_string()).expect("an answer"));
+            assert_eq!(reply.status, 200, "{reply:?}");
+            assert!(!reply.body.contains("rejectedSpans"), "{reply:?}");
+        };
+        Self::new(base, Box::new(write))
+    }
+
     pub fn new(base: String, write: Write) -> Self {
-        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
         Self {
             base,
             write,
-            agent: config.into(),
+            agent: agent(),
         }
     }
 
@@ -109,6 +125,10 @@ impl Target {
         assert_eq!(reply.status, 200, "{path}: {}", reply.body);
         reply.json()["data"].take()
     }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).build().into()
 }
 
 fn reply(mut response: ureq::http::Response<ureq::Body>) -> Reply {
