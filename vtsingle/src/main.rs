@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use vtsingle::SingleConfig;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let (config, flags) = common::config::load_or_exit::<SingleConfig>(vtsingle::command());

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use vtstorage::{Engine, StorageConfig};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 #[derive(clap::Parser)]
 struct Args {
@@ -73,6 +73,13 @@ fn disk(path: &Path) -> u64 {
     sizes.sum()
 }
 
+/// Bytes that this process gave to the file system to write.
+fn written() -> f64 {
+    let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let line = io.lines().find(|line| line.starts_with("wchar")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or_default()
+}
+
 fn report(what: &str, before: &BTreeMap<String, f64>, spans: f64) {
     let now = cpu();
     let used = |name: &String| now.get(name).unwrap_or(&0.0) - before.get(name).unwrap_or(&0.0);
@@ -83,6 +90,7 @@ fn report(what: &str, before: &BTreeMap<String, f64>, spans: f64) {
         status("VmRSS"),
         status("VmHWM")
     );
+    println!("    written {:.1} bytes/span", written() / spans);
     for name in now.keys().filter(|name| used(name) > 0.001) {
         println!("    {name:<16} {:.3}", used(name) * 1e6 / spans);
     }

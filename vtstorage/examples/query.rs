@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use vtstorage::{Engine, StorageConfig};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 #[derive(clap::Parser)]
 struct Args {

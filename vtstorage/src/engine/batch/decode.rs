@@ -114,12 +114,16 @@ struct Decoder<'a> {
 
 impl<'a> Decoder<'a> {
     fn new(otlp: &'a [u8], limits: DecodeLimits) -> Self {
+        // Guesses that hold for usual spans of some 500 bytes; what is too much is given back in the end.
+        let mut spans = Level::new();
+        spans.cells.reserve(otlp.len() / 32);
+        let mut batch = SpanBatch::default();
+        batch.rows.reserve(otlp.len() / 512);
         Self {
-            // About what is text in OTLP.
             arena: Arena::with_capacity(otlp.len() / 3),
             limits,
-            batch: SpanBatch::default(),
-            spans: Level::new(),
+            batch,
+            spans,
             events: Level::new(),
             links: Level::new(),
             lists: SpanLists::default(),
