@@ -20,4 +20,4 @@ pub const PAGE_VALUES: usize = 1_024;
 pub const PAGE_TEXT_BYTES: usize = 8 << 10;
 
 /// Bytes in a segment, roughly: what one look-up has to read.
-pub const SEGMENT_BYTES: usize = 48 << 10;
+pub const SEGMENT_BYTES: usize = 16 << 10;
