@@ -1,8 +1,9 @@
 //! Runs a plan: on the query pool, never on the async runtime's threads.
 
+use super::aggregate::{self, Aggregation};
 use super::query::{Query, TraceIndex};
 use super::stream::{self, Parts};
-use super::{calls, catalogue, search, traces};
+use super::{calls, catalogue, rows, search, traces};
 use crate::engine::error::StorageError;
 use crate::engine::store::{View, WorkPool};
 use common::contract::{AnswerStream, QueryContext, QueryError};
@@ -25,13 +26,12 @@ pub fn run(
 ) -> Result<AnswerStream, QueryError> {
     context.check()?;
     plan.check()?;
-    if let Shape::Rows(_) | Shape::Aggregate(_) = plan.shape {
-        return Err(QueryError::Invalid("rows and aggregates are not supported yet".into()));
-    }
+    let task = Task::new(&plan)?;
     let (parts, answer) = stream::channel(context.clone());
+    let parts = Arc::new(parts);
     let query = Arc::new(Query::new(plan, context, view, index, pool.clone())?);
     pool.run(move || {
-        let outcome = execute(&query, &parts);
+        let outcome = execute(&query, &parts, task);
         // Whoever sees the end may close the store.
         drop(query);
         parts.end(outcome.map_err(QueryError::from));
@@ -39,8 +39,28 @@ pub fn run(
     Ok(answer)
 }
 
-fn execute(query: &Arc<Query>, parts: &Parts) -> Result<(), StorageError> {
+/// What of a plan's shape is made ready before it runs.
+enum Task {
+    AsPlanned,
+    Aggregate(Arc<Aggregation>),
+}
+
+impl Task {
+    fn new(plan: &Plan) -> Result<Self, QueryError> {
+        Ok(match &plan.shape {
+            Shape::Aggregate(query) => Self::Aggregate(Aggregation::new(query)?.into()),
+            _ => Self::AsPlanned,
+        })
+    }
+}
+
+fn execute(query: &Arc<Query>, parts: &Arc<Parts>, task: Task) -> Result<(), StorageError> {
     query.context.check()?;
+    if let Task::Aggregate(what) = task {
+        let (groups, bytes) = aggregate::aggregate(query, what)?;
+        let stats = query.take_stats();
+        return Ok(parts.send(Answer::Groups { groups, stats }, bytes)?);
+    }
     match &query.plan.shape {
         Shape::TracesById(ids) => {
             let mut seen = HashSet::with_capacity(ids.len());
@@ -52,7 +72,9 @@ fn execute(query: &Arc<Query>, parts: &Parts) -> Result<(), StorageError> {
             send_traces(query, parts, &found)
         }
         Shape::Catalogue(question) => Ok(parts.send(catalogue::answer(query, question)?, 0)?),
-        Shape::Rows(_) | Shape::Aggregate(_) => Ok(()),
+        Shape::Rows(what) => rows::rows(query, parts, what),
+        // Made ready above.
+        Shape::Aggregate(_) => Ok(()),
         Shape::Calls => {
             let edges = calls::calls(query)?;
             Ok(parts.send(

@@ -1,15 +1,17 @@
 //! Leaf query execution: runs a plan over the blocks and heads of one node. It knows no query language.
 //!
 //! `filter` makes of a plan's filter the set of matching rows of a block or head batch; what is done with them is a
-//! file per shape of answer: `search`, `traces`, `calls`, `catalogue`. `execute` runs them on the query pool, `fanout`
+//! file per shape of answer: `search`, `traces`, `calls`, `catalogue`, `rows`, `aggregate`. `execute` runs them on the query pool, `fanout`
 //! spreads their work over its threads, `stream` carries the answer back.
 
+mod aggregate;
 mod calls;
 mod catalogue;
 mod execute;
 mod fanout;
 pub mod filter;
 mod query;
+mod rows;
 mod search;
 mod source;
 mod stream;

@@ -46,7 +46,7 @@ impl Parts {
     }
 
     /// Ends the answer. Nobody need be there any more.
-    pub(super) fn end(self, outcome: Result<(), QueryError>) {
+    pub(super) fn end(&self, outcome: Result<(), QueryError>) {
         let _ = self.put(Message::End(outcome));
     }
 

@@ -6,6 +6,8 @@ use crate::engine::error::StorageError;
 use bytes::Bytes;
 use common::ids::{Epoch, SpanId, TenantId, TraceId};
 use common::otlp::write::MessageWriter;
+use common::query::logsql::regexp::Regexp;
+use common::query::logsql::text::{PatternEnds, TextFilter, ValueType};
 use common::query::{AttrLevel, Column, EventField, Filter, LinkField, Predicate, SpanField, TextMatch};
 use common::span::{Event, Link, Resource, Scope, Span, SpanKind, StatusCode};
 use common::time::UnixNanos;
@@ -320,15 +322,17 @@ prop_compose! {
 }
 
 /// Spans of a few traces, some under the same resource.
-pub(crate) fn spans(most: usize) -> impl Strategy<Value = Vec<Span>> {
-    (vec(span(), 1..most), vec(origins(), 1..4)).prop_map(|(mut spans, origins)| {
-        for (i, span) in spans.iter_mut().enumerate() {
-            if i % 4 != 0 {
-                (span.resource, span.scope) = origins[i % origins.len()].clone();
+pub(crate) fn spans(most: usize) -> BoxedStrategy<Vec<Span>> {
+    (vec(span(), 1..most), vec(origins(), 1..4))
+        .prop_map(|(mut spans, origins)| {
+            for (i, span) in spans.iter_mut().enumerate() {
+                if i % 4 != 0 {
+                    (span.resource, span.scope) = origins[i % origins.len()].clone();
+                }
             }
-        }
-        spans
-    })
+            spans
+        })
+        .boxed()
 }
 
 fn key() -> impl Strategy<Value = Arc<str>> {
@@ -358,7 +362,19 @@ fn span_field() -> impl Strategy<Value = SpanField> {
     ])
 }
 
-fn column() -> impl Strategy<Value = Column> {
+/// A column that has at most one value in a row.
+pub(crate) fn single_column() -> BoxedStrategy<Column> {
+    column()
+        .prop_map(|mut column| {
+            if let Column::Event { index, .. } | Column::Link { index, .. } = &mut column {
+                index.get_or_insert(0);
+            }
+            column
+        })
+        .boxed()
+}
+
+fn column() -> BoxedStrategy<Column> {
     let level = select(vec![
         AttrLevel::Resource,
         AttrLevel::Scope,
@@ -386,6 +402,7 @@ fn column() -> impl Strategy<Value = Column> {
         2 => (event, index.clone()).prop_map(|(field, index)| Column::Event { field, index }),
         2 => (link, index).prop_map(|(field, index)| Column::Link { field, index }),
     ]
+    .boxed()
 }
 
 fn wanted_text() -> impl Strategy<Value = Arc<str>> {
@@ -418,18 +435,78 @@ fn bound() -> impl Strategy<Value = i128> {
     ]
 }
 
-fn predicate() -> impl Strategy<Value = Predicate> {
+fn texts() -> impl Strategy<Value = Vec<String>> {
+    vec(shown_text(), 0..4)
+}
+
+/// What LogsQL shows, and parts of it.
+fn shown_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        6 => wanted_text().prop_map(|text| text.to_string()),
+        1 => select(vec!["-", "1e+300", "-0", "NaN", "+Inf", "9223372036854775807", "orders", "-9223372036854775808"])
+            .prop_map(String::from),
+    ]
+}
+
+fn text_filter() -> BoxedStrategy<TextFilter> {
+    let pattern = select(vec![
+        "",
+        "^a",
+        "a$",
+        "^(ab|500)$",
+        "[0-9]+",
+        "(?i)SHOP",
+        "^$",
+        r"orders/\d+",
+        "^-",
+    ]);
+    let length = (0..5u64, 0..30u64);
+    let whole = prop_oneof![
+        4 => shown_text().prop_map(TextFilter::Exact),
+        2 => texts().prop_map(TextFilter::In),
+        1 => shown_text().prop_map(TextFilter::ExactPrefix),
+        1 => (shown_text(), proptest::option::of(shown_text()))
+            .prop_map(|(min, max)| TextFilter::StringRange { min, max }),
+        1 => length.prop_map(|(min, max)| TextFilter::Length { min, max }),
+        1 => texts().prop_map(TextFilter::EqualsCommonCase),
+        1 => texts().prop_map(TextFilter::JsonArrayContainsAny),
+        1 => select(vec!["const", "dict", "uint8", "string"]).prop_map(|name| TextFilter::ValueType(ValueType::parse(name))),
+        2 => (bound(), bound()).prop_map(|(min, max)| TextFilter::Number { min: min as f64, max: max as f64 }),
+        1 => (double(), double()).prop_map(|(min, max)| TextFilter::Number { min, max }),
+        1 => Just(TextFilter::Number { min: f64::NEG_INFINITY, max: f64::INFINITY }),
+        1 => Just(TextFilter::Ipv4 { min: 0, max: u32::MAX }),
+    ];
+    let part = prop_oneof![
+        2 => shown_text().prop_map(TextFilter::Phrase),
+        1 => shown_text().prop_map(TextFilter::Prefix),
+        2 => shown_text().prop_map(TextFilter::Substring),
+        1 => shown_text().prop_map(TextFilter::AnyCasePhrase),
+        1 => shown_text().prop_map(TextFilter::AnyCasePrefix),
+        2 => pattern.prop_map(|pattern| TextFilter::Regexp(Regexp::unanchored(pattern).unwrap())),
+        1 => texts().prop_map(TextFilter::ContainsAll),
+        1 => texts().prop_map(TextFilter::ContainsAny),
+        1 => texts().prop_map(TextFilter::Sequence),
+        1 => texts().prop_map(TextFilter::ContainsCommonCase),
+        1 => select(vec!["<N>", "/api/<W>/<N>"])
+            .prop_map(|pattern| TextFilter::Pattern(PatternEnds::None, pattern.into())),
+    ];
+    prop_oneof![whole, part].boxed()
+}
+
+fn predicate() -> BoxedStrategy<Predicate> {
     prop_oneof![
         1 => Just(Predicate::Exists),
         2 => value().prop_map(Predicate::Is),
         6 => text_match().prop_map(Predicate::Text),
+        10 => text_filter().prop_map(Predicate::Field),
         2 => (bound(), bound()).prop_map(|(min, max)| Predicate::Int { min, max }),
         1 => (bound(), bound()).prop_map(|(min, max)| Predicate::Number { min: min as f64, max: max as f64 }),
         1 => (double(), double()).prop_map(|(min, max)| Predicate::Number { min, max }),
     ]
+    .boxed()
 }
 
-pub(crate) fn filter() -> impl Strategy<Value = Filter> {
+pub(crate) fn filter() -> BoxedStrategy<Filter> {
     let leaf = prop_oneof![
         1 => Just(Filter::All),
         1 => Just(Filter::None),
@@ -442,4 +519,5 @@ pub(crate) fn filter() -> impl Strategy<Value = Filter> {
             inner.prop_map(|filter| Filter::Not(Box::new(filter))),
         ]
     })
+    .boxed()
 }

@@ -26,20 +26,20 @@ impl TraceIndex for EveryBlock {
     }
 }
 
-static POOL: LazyLock<Arc<WorkPool>> = LazyLock::new(|| Arc::new(WorkPool::new("test", 3).unwrap()));
+pub(super) static POOL: LazyLock<Arc<WorkPool>> = LazyLock::new(|| Arc::new(WorkPool::new("test", 3).unwrap()));
 
 /// How spans are spread over head batches and blocks.
 #[derive(Clone, Copy, Debug)]
-struct Spread {
-    heads: usize,
-    blocks: usize,
+pub(super) struct Spread {
+    pub(super) heads: usize,
+    pub(super) blocks: usize,
     /// Whether the parts hold consecutive spans, or every so many
-    runs: bool,
+    pub(super) runs: bool,
     /// Of blocks: further attributes are spilled, and then come after the others
-    max_columns: usize,
+    pub(super) max_columns: usize,
 }
 
-fn spreads() -> impl Strategy<Value = Spread> {
+pub(super) fn spreads() -> impl Strategy<Value = Spread> {
     (0..4usize, 0..5usize, any::<bool>()).prop_map(|(heads, blocks, runs)| {
         let heads = if blocks == 0 { heads.max(1) } else { heads };
         Spread {
@@ -51,7 +51,7 @@ fn spreads() -> impl Strategy<Value = Spread> {
     })
 }
 
-fn view(spans: &[Span], spread: Spread) -> View {
+pub(super) fn view(spans: &[Span], spread: Spread) -> View {
     let parts = spread.heads + spread.blocks;
     let part = |number: usize| -> Vec<Span> {
         let belongs = |i: usize| {
@@ -85,11 +85,15 @@ fn view(spans: &[Span], spread: Spread) -> View {
     View::of_parts(heads.collect(), stored, catalogue.into())
 }
 
-fn start(plan: &Plan, view: &View, context: QueryContext) -> Result<common::contract::AnswerStream, QueryError> {
+pub(super) fn start(
+    plan: &Plan,
+    view: &View,
+    context: QueryContext,
+) -> Result<common::contract::AnswerStream, QueryError> {
     run(plan.clone(), context, view.clone(), Arc::new(EveryBlock), &POOL)
 }
 
-fn answer(plan: &Plan, view: &View, context: QueryContext) -> Result<Answer, QueryError> {
+pub(super) fn answer(plan: &Plan, view: &View, context: QueryContext) -> Result<Answer, QueryError> {
     let mut whole = Answer::empty_for(plan);
     let mut parts = start(plan, view, context)?;
     block_on(async {
@@ -118,7 +122,7 @@ fn check(plan: &Plan, spans: &[Span], spread: Spread) -> Result<(), TestCaseErro
     Ok(())
 }
 
-fn plan(shape: Shape, filter: Filter, range: TimeRange) -> Plan {
+pub(super) fn plan(shape: Shape, filter: Filter, range: TimeRange) -> Plan {
     Plan {
         tenant: TENANT,
         range,
@@ -127,14 +131,14 @@ fn plan(shape: Shape, filter: Filter, range: TimeRange) -> Plan {
     }
 }
 
-fn ranges() -> impl Strategy<Value = TimeRange> {
+pub(super) fn ranges() -> impl Strategy<Value = TimeRange> {
     let within = (0..1_000u64, 0..1_000u64)
         .prop_map(|(from, to)| TimeRange::new(UnixNanos(NOON + from * 1_000_000), UnixNanos(NOON + to * 1_000_000)));
     prop_oneof![Just(TimeRange::ALL), within]
 }
 
 /// Spans no two of which are the same span: which of two different ones counts is up to the store.
-fn distinct(mut spans: Vec<Span>) -> Vec<Span> {
+pub(super) fn distinct(mut spans: Vec<Span>) -> Vec<Span> {
     let mut seen = std::collections::HashSet::new();
     spans.retain(|span| {
         let (trace, id, kind, start, name) = span.identity();
@@ -213,7 +217,7 @@ proptest! {
     }
 }
 
-fn some_spans() -> Vec<Span> {
+pub(super) fn some_spans() -> Vec<Span> {
     let span = |n: u8| Span {
         trace_id: TraceId([n; 16]),
         span_id: common::ids::SpanId([n; 8]),
@@ -234,7 +238,7 @@ fn everything() -> Plan {
     )
 }
 
-const SPREAD: Spread = Spread {
+pub(super) const SPREAD: Spread = Spread {
     heads: 1,
     blocks: 2,
     runs: true,

@@ -101,6 +101,22 @@ impl RowFilter {
         Ok(Some(left))
     }
 
+    /// Those of `candidates`, rows of `tenant`, that the filter holds for.
+    pub fn narrow(
+        &self,
+        source: &mut dyn RowSource,
+        tenant: TenantId,
+        candidates: RowSet,
+    ) -> Result<RowSet, StorageError> {
+        if !self.is_possible(source, &[])? {
+            return Ok(RowSet::empty(candidates.rows()));
+        }
+        let mut eval = Eval { source, tenant };
+        self.conjuncts
+            .iter()
+            .try_fold(candidates, |left, (_, node)| eval.rows(node, left))
+    }
+
     fn is_possible(&self, source: &mut dyn RowSource, bounds: &[Test]) -> Result<bool, StorageError> {
         for bound in bounds {
             if !bound.is_possible(source)? {
@@ -140,7 +156,10 @@ impl Node {
             }
             Filter::Not(inner) => Self::Not(Box::new(Self::compile(inner)?)),
             Filter::Test(column, predicate) => match Test::new(column, predicate)? {
-                Test { value: ValueTest::Field(field), .. } if field.is_always() => Self::All,
+                Test {
+                    value: ValueTest::Field(field),
+                    ..
+                } if field.is_always() => Self::All,
                 test => Self::Test(test.into()),
             },
         })

@@ -1,0 +1,124 @@
+//! Statistics over groups of spans. Each thread keeps the states of the groups that it has seen and adds source after
+//! source to them; in the end they are merged. Within a source groups are small numbers: texts of keys and values are
+//! looked at once for each distinct one, and numbers never become texts. Blocks that a count need not look into are
+//! answered by their headers.
+
+mod accumulator;
+mod coded;
+mod columns;
+mod grouping;
+mod headers;
+mod numbers;
+mod prepared;
+#[cfg(test)]
+mod tests;
+mod uniq;
+mod update;
+
+use super::fanout;
+use super::query::Query;
+use crate::engine::block::Block;
+use crate::engine::error::StorageError;
+use crate::engine::rows::RowSource;
+use crate::engine::store::HeadBatch;
+use accumulator::Accumulator;
+use columns::Columns;
+use common::query::Groups;
+use grouping::Grouping;
+use headers::HeaderCounts;
+use parking_lot::Mutex;
+pub(super) use prepared::Aggregation;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// The groups of the spans that match the plan, and how much memory was reserved for them.
+pub(super) fn aggregate(query: &Arc<Query>, what: Arc<Aggregation>) -> Result<(Groups, usize), StorageError> {
+    let mut first = Accumulator::new(&what);
+    let mut blocks = query.blocks_within()?;
+    if let Some(counts) = HeaderCounts::new(query, &what) {
+        blocks.retain(|block| !counts.add(&mut first, &block.header, block.day));
+    }
+    let work = Arc::new(Work {
+        query: query.clone(),
+        what,
+        blocks,
+        heads: query.heads_within().cloned().collect(),
+        idle: Mutex::new(vec![first]),
+    });
+    let shared = work.clone();
+    let parts = work.blocks.len() + work.heads.len().div_ceil(HEADS_PER_PART);
+    fanout::for_each(&query.pool, query.pool.threads(), parts, move |part| shared.part(part))?;
+    let mut done = std::mem::take(&mut *work.idle.lock()).into_iter();
+    let mut all = done.next().unwrap_or_else(|| Accumulator::new(&work.what));
+    for other in done {
+        query.context.check()?;
+        all.merge(other);
+    }
+    all.account(&query.context)?;
+    Ok(all.into_groups())
+}
+
+/// Heads that are one piece of work: they are small.
+const HEADS_PER_PART: usize = 8;
+
+/// An aggregation at work.
+struct Work {
+    query: Arc<Query>,
+    what: Arc<Aggregation>,
+    blocks: Vec<Arc<Block>>,
+    heads: Vec<HeadBatch>,
+    /// What threads know that are not at work: as many as ever worked at a time
+    idle: Mutex<Vec<Accumulator>>,
+}
+
+impl Work {
+    fn part(&self, part: usize) -> Result<ControlFlow<()>, StorageError> {
+        let idle = self.idle.lock().pop();
+        let mut all = idle.unwrap_or_else(|| Accumulator::new(&self.what));
+        match self.blocks.get(part) {
+            Some(block) => self.query.read_block(block, false, |rows| {
+                if self.add(&mut all, rows)? {
+                    self.query.count_block();
+                }
+                Ok(())
+            })?,
+            None => {
+                let first = (part - self.blocks.len()) * HEADS_PER_PART;
+                for head in self.heads.iter().skip(first).take(HEADS_PER_PART) {
+                    self.add(&mut all, &mut self.query.head_rows(head)?)?;
+                }
+            }
+        }
+        all.account(&self.query.context)?;
+        self.idle.lock().push(all);
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Adds the matching rows of a source; false if its statistics ruled it out.
+    fn add(&self, all: &mut Accumulator, source: &mut dyn RowSource) -> Result<bool, StorageError> {
+        let (query, what) = (&self.query, &*self.what);
+        let found = query.filter.select(source, query.tenant(), &[query.range()])?;
+        let Some(matching) = found else { return Ok(false) };
+        query.count_rows(source);
+        if matching.is_empty() {
+            return Ok(true);
+        }
+        let mut columns = Columns::new(&what.columns, &matching);
+        let grouping = Grouping::new(what, &mut columns, source)?;
+        let slots: Vec<usize> = grouping.keys.iter().map(|key| all.slot(what, key)).collect();
+        for (number, function) in what.functions.iter().enumerate() {
+            let condition = match &function.condition {
+                Some(condition) => Some(condition.narrow(source, query.tenant(), matching.clone())?),
+                None => None,
+            };
+            function
+                .columns
+                .iter()
+                .try_for_each(|column| columns.load(source, *column))?;
+            let mut states = all.states(number, &slots);
+            update::update(function, &columns, &grouping, condition.as_ref(), &mut states);
+        }
+        all.touch(&slots);
+        Ok(true)
+    }
+}

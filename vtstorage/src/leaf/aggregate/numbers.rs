@@ -1,0 +1,209 @@
+//! Sums, extremes and quantiles: functions that read numbers, and texts where there are any.
+
+use super::accumulator::States;
+use super::columns::{ColumnData, Shown, each, shown_text};
+use super::grouping::{Assign, NONE};
+use super::update::Update;
+use crate::engine::rows::{Loaded, LoadedRows, Texts, Values};
+use common::query::is_attribute;
+use common::query::logsql::stats::{State, Text};
+use common::query::logsql::value::parse_number;
+
+/// Adds the values of a column.
+pub(super) fn update<A: Assign>(update: &Update<'_, A>, data: ColumnData<'_>, states: &mut States<'_>) {
+    let attribute = is_attribute(data.column);
+    let missing = match data.loaded {
+        Some(Loaded {
+            rows,
+            values: Values::Int(ints),
+        }) => {
+            let ints = Sorted::new(update, rows, ints, |int| {
+                Some(*int).filter(|int| attribute || *int != 0)
+            });
+            ints.add(update, states)
+        }
+        Some(Loaded {
+            rows,
+            values: Values::UInt(ints),
+        }) if ints.iter().all(|int| *int <= MOST) => {
+            let shown = |int: &u64| Some(int.cast_signed()).filter(|int| attribute || *int != 0);
+            Sorted::new(update, rows, ints, shown).add(update, states)
+        }
+        Some(Loaded {
+            rows,
+            values: Values::Dict { dict, codes },
+        }) if dict.len().saturating_mul(update.members.len()) <= MAX_TABLE => {
+            add_dict(update, rows, dict, codes, attribute, states)
+        }
+        _ => add_shown(update, data, states),
+    };
+    for (group, missing) in missing.into_iter().enumerate().filter(|(_, missing)| *missing > 0) {
+        if let Some(state) = states.get(group) {
+            add_missing(state, missing);
+        }
+    }
+}
+
+/// Larger numbers are texts.
+const MOST: u64 = i64::MAX.cast_unsigned();
+
+/// So many pairs of groups and texts are counted in a table.
+const MAX_TABLE: usize = 1 << 20;
+
+/// Numbers of the rows that count, group by group.
+struct Sorted {
+    numbers: Vec<i64>,
+    /// Where the numbers of each group begin, and room for so many more
+    starts: Vec<usize>,
+    ends: Vec<usize>,
+}
+
+impl Sorted {
+    fn new<A: Assign, T>(
+        update: &Update<'_, A>,
+        rows: &LoadedRows,
+        values: &[T],
+        number: impl Fn(&T) -> Option<i64>,
+    ) -> Self {
+        let mut starts = Vec::with_capacity(update.members.len());
+        let mut all = 0;
+        for members in update.members {
+            starts.push(all);
+            all += *members as usize;
+        }
+        let mut ends = starts.clone();
+        let mut numbers = vec![0; all];
+        each(rows, values, |row, value| {
+            if let (Some(end), Some(number)) = (ends.get_mut(update.assign.group(row) as usize), number(value))
+                && let Some(place) = numbers.get_mut(*end)
+            {
+                *place = number;
+                *end += 1;
+            }
+        });
+        Self { numbers, starts, ends }
+    }
+
+    /// Returns the number of rows without a value, by group.
+    fn add<A>(&self, update: &Update<'_, A>, states: &mut States<'_>) -> Vec<u64> {
+        let mut missing = Vec::with_capacity(update.members.len());
+        let ranges = self.starts.iter().zip(&self.ends);
+        for (group, ((start, end), members)) in ranges.zip(update.members).enumerate() {
+            let numbers = self.numbers.get(*start..*end).unwrap_or_default();
+            if let Some(state) = states.get(group) {
+                add_ints(state, numbers);
+            }
+            missing.push(members.saturating_sub(numbers.len() as u64));
+        }
+        missing
+    }
+}
+
+/// Texts are looked at once for each group that has them.
+fn add_dict<A: Assign>(
+    update: &Update<'_, A>,
+    rows: &LoadedRows,
+    dict: &Texts,
+    codes: &[u32],
+    attribute: bool,
+    states: &mut States<'_>,
+) -> Vec<u64> {
+    let mut counts = vec![0u32; dict.len() * update.members.len()];
+    let mut missing = update.members.to_vec();
+    each(rows, codes, |row, code| {
+        let group = update.assign.group(row);
+        if group != NONE
+            && let Some(count) = counts.get_mut(group as usize * dict.len() + *code as usize)
+        {
+            *count += 1;
+        }
+    });
+    let mut texts: Vec<Option<Text>> = vec![None; dict.len()];
+    for (group, counts) in counts.chunks(dict.len().max(1)).enumerate() {
+        for ((code, count), text) in counts
+            .iter()
+            .enumerate()
+            .zip(&mut texts)
+            .filter(|((_, count), _)| **count > 0)
+        {
+            let text = text.get_or_insert_with(|| match shown_text(dict.get(code), attribute) {
+                Shown::Text(text) => text.into(),
+                _ => Text::default(),
+            });
+            if text.is_empty() {
+                continue;
+            }
+            if let (Some(state), Some(missing)) = (states.get(group), missing.get_mut(group)) {
+                add_text(state, text, u64::from(*count));
+                *missing = missing.saturating_sub(u64::from(*count));
+            }
+        }
+    }
+    missing
+}
+
+/// Value by value.
+fn add_shown<A: Assign>(update: &Update<'_, A>, data: ColumnData<'_>, states: &mut States<'_>) -> Vec<u64> {
+    let mut missing = update.members.to_vec();
+    update.each_shown(data, |group, shown| {
+        let (Some(state), Some(missing)) = (states.get(group), missing.get_mut(group)) else {
+            return;
+        };
+        match shown {
+            Shown::Nothing => return,
+            Shown::Int(int) => add_ints(state, &[int]),
+            Shown::Double(double) => add_double(state, double),
+            Shown::Text(text) => add_text(state, &text.into(), 1),
+        }
+        *missing = missing.saturating_sub(1);
+    });
+    missing
+}
+
+fn add_ints(state: &mut State, ints: &[i64]) {
+    match state {
+        State::Quantile(state) => ints.iter().for_each(|int| state.update_i64(*int)),
+        State::Sum(state) => ints.iter().for_each(|int| state.update_i64(*int)),
+        State::Extreme(state) => {
+            let ends = ints.iter().min().into_iter().chain(ints.iter().max());
+            ends.for_each(|int| state.update_i64(*int));
+        }
+        _ => {}
+    }
+}
+
+/// A double that is shown without an exponent.
+fn add_double(state: &mut State, double: f64) {
+    match state {
+        // As its text would be.
+        State::Quantile(state) if double.fract() == 0.0 && double.abs() < EXACT => state.update_i64(double as i64),
+        State::Quantile(state) => state.update_f64(double),
+        State::Sum(state) => state.update_f64(double),
+        State::Extreme(state) => state.update_f64(double),
+        _ => {}
+    }
+}
+
+/// Doubles below it are exact for whole numbers.
+const EXACT: f64 = (1u64 << 53) as f64;
+
+fn add_text(state: &mut State, text: &Text, times: u64) {
+    match state {
+        State::Quantile(state) => (0..times).for_each(|_| state.update_text(text)),
+        State::Sum(state) => {
+            if let Some(number) = parse_number(text) {
+                state.update_f64_times(number, times);
+            }
+        }
+        State::Extreme(state) => state.update_text(text),
+        _ => {}
+    }
+}
+
+fn add_missing(state: &mut State, times: u64) {
+    match state {
+        State::Quantile(state) => state.update_missing(times),
+        State::Extreme(state) => state.update_text(&Text::default()),
+        _ => {}
+    }
+}
