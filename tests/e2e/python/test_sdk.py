@@ -83,6 +83,16 @@ def test_each_attribute_by_itself(backend, service):
     compare_before_and_after_writing(backend, service.send())
 
 
+def test_a_large_request(backend, service, service_name):
+    """Beyond the 4 MiB that gRPC's libraries take by default."""
+    big = "0123456789abcdef" * (1 << 18)
+    span = service.tracer().start_span("big", attributes={"big": big, "small": 1})
+    span.add_event("big", {"big": big[1:]})
+    span.end()
+    compare_before_and_after_writing(backend, service.send())
+    assert backend.search(service_name, {"small": "1"}) == [trace_id_text(span.get_span_context().trace_id)]
+
+
 def test_spans_with_nothing_but_a_name(backend, service, complaints):
     service.tracer("").start_span("").end()
     assert complaints.pop().startswith("get_tracer called with missing module name")
