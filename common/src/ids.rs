@@ -74,7 +74,10 @@ impl RequestId {
 
 /// Reads 1 to `2 * N` hexadecimal digits, left-padded with zeros.
 fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], IdError> {
-    let err = || IdError::NotHex { max: 2 * N, got: text.chars().take(80).collect() };
+    let err = || IdError::NotHex {
+        max: 2 * N,
+        got: text.chars().take(80).collect(),
+    };
     if text.is_empty() || text.len() > 2 * N {
         return Err(err());
     }

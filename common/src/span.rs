@@ -162,9 +162,7 @@ pub struct Trace {
 impl Trace {
     /// Orders spans by (start, span id) and drops repeated ones.
     pub fn new(trace_id: TraceId, mut spans: Vec<Span>) -> Self {
-        spans.sort_by(|a, b| {
-            (a.start, a.span_id, a.kind, &a.name).cmp(&(b.start, b.span_id, b.kind, &b.name))
-        });
+        spans.sort_by(|a, b| (a.start, a.span_id, a.kind, &a.name).cmp(&(b.start, b.span_id, b.kind, &b.name)));
         spans.dedup_by(|a, b| a.identity() == b.identity());
         Self { trace_id, spans }
     }

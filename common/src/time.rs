@@ -53,7 +53,10 @@ pub struct TimeRange {
 
 impl TimeRange {
     /// All of time.
-    pub const ALL: Self = Self { start: UnixNanos(0), end: UnixNanos::MAX };
+    pub const ALL: Self = Self {
+        start: UnixNanos(0),
+        end: UnixNanos::MAX,
+    };
 
     pub fn new(start: UnixNanos, end: UnixNanos) -> Self {
         Self { start, end }

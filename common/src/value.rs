@@ -27,7 +27,10 @@ pub struct Attribute {
 
 impl Attribute {
     pub fn new(key: impl Into<Arc<str>>, value: impl Into<AttrValue>) -> Self {
-        Self { key: key.into(), value: value.into() }
+        Self {
+            key: key.into(),
+            value: value.into(),
+        }
     }
 }
 

@@ -85,7 +85,11 @@ where
         }
         whole.extend_from_slice(&data);
     }
-    Ok(Some(if whole.is_empty() { Bytes::copy_from_slice(&first) } else { whole.freeze() }))
+    Ok(Some(if whole.is_empty() {
+        Bytes::copy_from_slice(&first)
+    } else {
+        whole.freeze()
+    }))
 }
 
 /// Reads on, without keeping anything, to the end of the body or for as long as is reasonable.

@@ -18,7 +18,10 @@ struct Chunks(HashMap<ChunkId, Bytes>);
 
 impl ChunkSource for Chunks {
     fn chunk(&self, _: u32, block: BlockId, chunk: ChunkId, _: bool) -> Result<Bytes, StorageError> {
-        let missing = || StorageError::MissingChunk { block: block.0, chunk: chunk.to_string() };
+        let missing = || StorageError::MissingChunk {
+            block: block.0,
+            chunk: chunk.to_string(),
+        };
         self.0.get(&chunk).cloned().ok_or_else(missing)
     }
 }
@@ -28,7 +31,9 @@ static GLOBAL: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
-    let corpus = Bytes::from(std::fs::read(args.next().ok_or("usage: format CORPUS [SPANS_PER_BLOCK]")?)?);
+    let corpus = Bytes::from(std::fs::read(
+        args.next().ok_or("usage: format CORPUS [SPANS_PER_BLOCK]")?,
+    )?);
     let per_block: usize = args.next().map_or(Ok(65_536), |n| n.parse())?;
     let mut requests = Vec::new();
     let mut at = 0;
@@ -68,7 +73,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             id: BlockId(1),
             day: block.day,
             header: Arc::new(block.header),
-            chunks: Arc::new(Chunks(block.chunks.into_iter().map(|(id, bytes)| (id, bytes.into())).collect())),
+            chunks: Arc::new(Chunks(
+                block.chunks.into_iter().map(|(id, bytes)| (id, bytes.into())).collect(),
+            )),
         };
         let since = ThreadTime::now();
         for batch in stored.to_batches()? {
@@ -77,13 +84,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     let per_span = |time: Duration| time.as_secs_f64() * 1e6 / spans as f64;
-    println!("{spans} spans in {count} blocks; microseconds per span: decode {:.3}, encode {:.3}, read back {:.3}", per_span(decoding), per_span(encoding), per_span(reading));
+    println!(
+        "{spans} spans in {count} blocks; microseconds per span: decode {:.3}, encode {:.3}, read back {:.3}",
+        per_span(decoding),
+        per_span(encoding),
+        per_span(reading)
+    );
     let mut sizes: Vec<(String, u64)> = sizes.into_iter().collect();
     sizes.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
     for (name, bytes) in &sizes {
         println!("{:>8.3} bytes per span  {name}", *bytes as f64 / spans as f64);
     }
-    println!("{:>8.3} bytes per span in all", sizes.iter().map(|(_, b)| *b).sum::<u64>() as f64 / spans as f64);
+    println!(
+        "{:>8.3} bytes per span in all",
+        sizes.iter().map(|(_, b)| *b).sum::<u64>() as f64 / spans as f64
+    );
     Ok(())
 }
 
@@ -113,7 +128,11 @@ fn add_sizes(block: &EncodedBlock, sizes: &mut BTreeMap<String, u64>) -> Result<
     }
     name_column(&span.name, "name", &mut names);
     name_column(&columns.event.name, "event name", &mut names);
-    for (table, level) in [(&columns.spans, "span"), (&columns.events, "event"), (&columns.links, "link")] {
+    for (table, level) in [
+        (&columns.spans, "span"),
+        (&columns.events, "event"),
+        (&columns.links, "link"),
+    ] {
         name_table(table, level, &mut names);
     }
     for (chunk, bytes) in &block.chunks {
@@ -142,7 +161,9 @@ fn name_column(column: &ColumnMeta, name: &str, names: &mut HashMap<u16, String>
     }
     match &column.data {
         ColumnData::Empty => {}
-        ColumnData::Numbers(stream) => drop(names.insert(stream.segments.stream, format!("{name} {}", encoding(stream)))),
+        ColumnData::Numbers(stream) => {
+            drop(names.insert(stream.segments.stream, format!("{name} {}", encoding(stream))))
+        }
         ColumnData::Texts(stream) => drop(names.insert(stream.segments.stream, format!("{name} texts"))),
         ColumnData::Fixed(stream) => drop(names.insert(stream.segments.stream, name.into())),
         ColumnData::Dict { dict, codes } => {

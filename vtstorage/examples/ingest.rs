@@ -77,7 +77,10 @@ fn disk(path: &Path) -> u64 {
 fn written() -> f64 {
     let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
     let line = io.lines().find(|line| line.starts_with("wchar")).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or_default()
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|n| n.parse().ok())
+        .unwrap_or_default()
 }
 
 fn report(what: &str, before: &BTreeMap<String, f64>, spans: f64) {

@@ -61,18 +61,28 @@ impl QueryContext {
 
     /// Accounts `bytes` more; `what` names the work for the error.
     pub fn reserve(&self, bytes: usize, what: &'static str) -> Result<(), QueryError> {
-        let used = self.0.memory_used.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        let used = self
+            .0
+            .memory_used
+            .fetch_add(bytes, Ordering::Relaxed)
+            .saturating_add(bytes);
         if used > self.0.memory_limit {
-            return Err(QueryError::OverBudget { limit_bytes: self.0.memory_limit, what });
+            return Err(QueryError::OverBudget {
+                limit_bytes: self.0.memory_limit,
+                what,
+            });
         }
         Ok(())
     }
 
     /// Gives back what [`Self::reserve`] took.
     pub fn release(&self, bytes: usize) {
-        let _ = self.0.memory_used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-            Some(used.saturating_sub(bytes))
-        });
+        let _ = self
+            .0
+            .memory_used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+                Some(used.saturating_sub(bytes))
+            });
     }
 
     /// A guard that cancels the query when it is dropped: held by the answer's stream.

@@ -16,11 +16,7 @@ pub trait SpanSource: Send + Sync + 'static {
 }
 
 /// Runs `plan` and merges all parts of its answer.
-pub async fn collect(
-    source: &dyn SpanSource,
-    plan: Plan,
-    context: QueryContext,
-) -> Result<Answer, QueryError> {
+pub async fn collect(source: &dyn SpanSource, plan: Plan, context: QueryContext) -> Result<Answer, QueryError> {
     let mut whole = Answer::empty_for(&plan);
     let mut parts = source.query(plan.clone(), context).await?;
     while let Some(part) = parts.next().await {

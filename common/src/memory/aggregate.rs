@@ -10,12 +10,19 @@ use crate::value::AttrValue;
 
 /// The groups of the spans.
 pub(super) fn groups(query: &AggregateQuery, spans: &[&Span], context: &QueryContext) -> Result<Groups, QueryError> {
-    let conditions = query.functions.iter().map(|f| f.condition.as_ref().map(Filter::compile).transpose());
+    let conditions = query
+        .functions
+        .iter()
+        .map(|f| f.condition.as_ref().map(Filter::compile).transpose());
     let conditions: Vec<Option<CompiledFilter>> = conditions.collect::<Result<_, _>>()?;
     let mut groups = query.empty_groups();
     for span in spans {
         context.check()?;
-        let key = query.by.iter().map(|key| Text::from(key.text(&text(&key.column, span)))).collect();
+        let key = query
+            .by
+            .iter()
+            .map(|key| Text::from(key.text(&text(&key.column, span))))
+            .collect();
         let states = groups.entry(key).or_insert_with(|| query.new_states());
         for ((function, condition), state) in query.functions.iter().zip(&conditions).zip(states) {
             if condition.as_ref().is_none_or(|condition| matches(condition, span)) {

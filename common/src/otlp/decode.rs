@@ -76,9 +76,17 @@ fn span(
         end: UnixNanos(view.end),
         attributes: attributes(&lists.attributes)?,
         dropped_attributes_count: view.dropped_attributes_count,
-        events: lists.events.iter().map(|message| event(message)).collect::<Result<_, _>>()?,
+        events: lists
+            .events
+            .iter()
+            .map(|message| event(message))
+            .collect::<Result<_, _>>()?,
         dropped_events_count: view.dropped_events_count,
-        links: lists.links.iter().map(|message| link(message)).collect::<Result<_, _>>()?,
+        links: lists
+            .links
+            .iter()
+            .map(|message| link(message))
+            .collect::<Result<_, _>>()?,
         dropped_links_count: view.dropped_links_count,
         status_code: StatusCode(view.status_code),
         status_message: view.status_message.into(),
@@ -122,7 +130,15 @@ pub fn span_id(bytes: &[u8]) -> SpanId {
 }
 
 fn attributes(views: &[AttrView<'_>]) -> Result<Vec<Attribute>, WireError> {
-    views.iter().map(|view| Ok(Attribute { key: view.key.into(), value: value(&view.value)? })).collect()
+    views
+        .iter()
+        .map(|view| {
+            Ok(Attribute {
+                key: view.key.into(),
+                value: value(&view.value)?,
+            })
+        })
+        .collect()
 }
 
 /// An owned value.
@@ -166,7 +182,10 @@ fn map(list: &[u8], depth: usize) -> Result<Vec<Attribute>, WireError> {
     while let Some(field) = fields.next_field()? {
         if field.number == 1 {
             let attr = AttrView::read(field.bytes()?)?;
-            out.push(Attribute { key: attr.key.into(), value: nested_value(&attr.value, depth)? });
+            out.push(Attribute {
+                key: attr.key.into(),
+                value: nested_value(&attr.value, depth)?,
+            });
         }
     }
     Ok(out)

@@ -62,7 +62,10 @@ impl GroupKey {
         matches!(
             self.column,
             Column::Field(SpanField::Start | SpanField::End)
-                | Column::Event { field: EventField::Time, .. }
+                | Column::Event {
+                    field: EventField::Time,
+                    ..
+                }
         )
     }
 }

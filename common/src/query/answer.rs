@@ -52,31 +52,53 @@ pub struct FoundTrace {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Answer {
     /// For [`Shape::TracesById`] and [`Shape::Search`]; in the plan's order after [`Answer::finish`].
-    Traces { found: Vec<FoundTrace>, stats: ScanStats },
+    Traces {
+        found: Vec<FoundTrace>,
+        stats: ScanStats,
+    },
     Services(BTreeSet<Arc<str>>),
     Operations(BTreeSet<Operation>),
     AttributeNames(BTreeSet<(AttrLevel, Arc<str>)>),
     /// Number of calls for each edge.
-    Calls { edges: BTreeMap<CallEdge, u64>, stats: ScanStats },
+    Calls {
+        edges: BTreeMap<CallEdge, u64>,
+        stats: ScanStats,
+    },
     /// For [`Shape::Rows`]; not in order.
-    Rows { parts: Vec<RowPart>, stats: ScanStats },
+    Rows {
+        parts: Vec<RowPart>,
+        stats: ScanStats,
+    },
     /// For [`Shape::Aggregate`].
-    Groups { groups: Groups, stats: ScanStats },
+    Groups {
+        groups: Groups,
+        stats: ScanStats,
+    },
 }
 
 impl Answer {
     /// The answer that nothing gives.
     pub fn empty_for(plan: &Plan) -> Self {
         match &plan.shape {
-            Shape::TracesById(_) | Shape::Search { .. } => {
-                Self::Traces { found: Vec::new(), stats: ScanStats::default() }
-            }
+            Shape::TracesById(_) | Shape::Search { .. } => Self::Traces {
+                found: Vec::new(),
+                stats: ScanStats::default(),
+            },
             Shape::Catalogue(CatalogueQuery::Services) => Self::Services(BTreeSet::new()),
             Shape::Catalogue(CatalogueQuery::Operations { .. }) => Self::Operations(BTreeSet::new()),
             Shape::Catalogue(CatalogueQuery::AttributeNames) => Self::AttributeNames(BTreeSet::new()),
-            Shape::Calls => Self::Calls { edges: BTreeMap::new(), stats: ScanStats::default() },
-            Shape::Rows(_) => Self::Rows { parts: Vec::new(), stats: ScanStats::default() },
-            Shape::Aggregate(query) => Self::Groups { groups: query.empty_groups(), stats: ScanStats::default() },
+            Shape::Calls => Self::Calls {
+                edges: BTreeMap::new(),
+                stats: ScanStats::default(),
+            },
+            Shape::Rows(_) => Self::Rows {
+                parts: Vec::new(),
+                stats: ScanStats::default(),
+            },
+            Shape::Aggregate(query) => Self::Groups {
+                groups: query.empty_groups(),
+                stats: ScanStats::default(),
+            },
         }
     }
 
@@ -118,7 +140,10 @@ impl Answer {
                 let place: std::collections::HashMap<_, _> = ids.iter().enumerate().map(|(i, id)| (*id, i)).collect();
                 found.sort_by_key(|f| place.get(&f.trace.trace_id).copied().unwrap_or(usize::MAX));
             }
-            Shape::Search { limit, order: Order::Newest | Order::Slowest } => {
+            Shape::Search {
+                limit,
+                order: Order::Newest | Order::Slowest,
+            } => {
                 found.sort_by(|a, b| (b.rank, a.trace.trace_id).cmp(&(a.rank, b.trace.trace_id)));
                 found.truncate(*limit);
             }

@@ -70,15 +70,24 @@ pub enum Column {
 
 impl Column {
     pub fn span(key: impl Into<Arc<str>>) -> Self {
-        Self::Attr { level: AttrLevel::Span, key: key.into() }
+        Self::Attr {
+            level: AttrLevel::Span,
+            key: key.into(),
+        }
     }
 
     pub fn resource(key: impl Into<Arc<str>>) -> Self {
-        Self::Attr { level: AttrLevel::Resource, key: key.into() }
+        Self::Attr {
+            level: AttrLevel::Resource,
+            key: key.into(),
+        }
     }
 
     pub fn scope(key: impl Into<Arc<str>>) -> Self {
-        Self::Attr { level: AttrLevel::Scope, key: key.into() }
+        Self::Attr {
+            level: AttrLevel::Scope,
+            key: key.into(),
+        }
     }
 
     /// The name of the service: resource attribute `service.name`.
@@ -88,11 +97,17 @@ impl Column {
 
     /// An attribute of any event.
     pub fn event(key: impl Into<Arc<str>>) -> Self {
-        Self::Event { field: EventField::Attr(key.into()), index: None }
+        Self::Event {
+            field: EventField::Attr(key.into()),
+            index: None,
+        }
     }
 
     /// An attribute of any link.
     pub fn link(key: impl Into<Arc<str>>) -> Self {
-        Self::Link { field: LinkField::Attr(key.into()), index: None }
+        Self::Link {
+            field: LinkField::Attr(key.into()),
+            index: None,
+        }
     }
 }

@@ -34,7 +34,10 @@ pub enum Shape {
     TracesById(Vec<TraceId>),
     /// The first `limit` traces that have a span matching filter and time range; each with all of its spans, those
     /// outside the time range included.
-    Search { limit: usize, order: Order },
+    Search {
+        limit: usize,
+        order: Order,
+    },
     Catalogue(CatalogueQuery),
     /// Calls between services: for each span in the time range with a parent in its trace, parent's service → its own.
     Calls,
@@ -56,7 +59,12 @@ pub struct Plan {
 
 impl Plan {
     pub fn traces_by_id(tenant: TenantId, ids: Vec<TraceId>) -> Self {
-        Self { tenant, range: TimeRange::ALL, filter: Filter::All, shape: Shape::TracesById(ids) }
+        Self {
+            tenant,
+            range: TimeRange::ALL,
+            filter: Filter::All,
+            shape: Shape::TracesById(ids),
+        }
     }
 
     /// An error if the plan asks for something that has no meaning.
@@ -69,6 +77,11 @@ impl Plan {
     }
 
     pub fn catalogue(tenant: TenantId, query: CatalogueQuery) -> Self {
-        Self { tenant, range: TimeRange::ALL, filter: Filter::All, shape: Shape::Catalogue(query) }
+        Self {
+            tenant,
+            range: TimeRange::ALL,
+            filter: Filter::All,
+            shape: Shape::Catalogue(query),
+        }
     }
 }

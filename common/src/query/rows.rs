@@ -55,7 +55,10 @@ pub enum RowOrder {
     Newest,
     /// By the numbers of a column: ints, doubles that are numbers, and numeric fields (zero included). Rows without a
     /// number, such as those with a text, come last.
-    ByNumber { column: Column, descending: bool },
+    ByNumber {
+        column: Column,
+        descending: bool,
+    },
 }
 
 /// Some rows of an answer. A numeric field above `i64::MAX` is given as its decimal text.
@@ -90,7 +93,10 @@ impl RowPart {
 #[derive(Clone, PartialEq, Debug)]
 pub enum RowValues {
     /// Texts that repeat: for each row a place in the list, or none.
-    Dict { values: Vec<Arc<str>>, codes: Vec<Option<u32>> },
+    Dict {
+        values: Vec<Arc<str>>,
+        codes: Vec<Option<u32>>,
+    },
     Values(Vec<Option<AttrValue>>),
 }
 

@@ -8,6 +8,6 @@ pub mod block;
 pub mod codec;
 pub mod error;
 pub mod rows;
+pub mod store;
 #[cfg(test)]
 pub(crate) mod testing;
-pub mod store;

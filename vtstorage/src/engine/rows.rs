@@ -17,7 +17,10 @@ pub struct RowSet {
 impl RowSet {
     /// None of `rows` rows.
     pub fn empty(rows: u32) -> Self {
-        Self { words: vec![0; (rows as usize).div_ceil(64)], rows }
+        Self {
+            words: vec![0; (rows as usize).div_ceil(64)],
+            rows,
+        }
     }
 
     /// All rows of `range`, of `rows` rows.
@@ -30,7 +33,11 @@ impl RowSet {
         let (first, last) = (start / 64, (end - 1) / 64);
         for (i, word) in set.words.iter_mut().enumerate().take(last + 1).skip(first) {
             let low = if i == first { u64::MAX << (start % 64) } else { u64::MAX };
-            let high = if i == last { u64::MAX >> (63 - (end - 1) % 64) } else { u64::MAX };
+            let high = if i == last {
+                u64::MAX >> (63 - (end - 1) % 64)
+            } else {
+                u64::MAX
+            };
             *word = low & high;
         }
         set
@@ -58,7 +65,9 @@ impl RowSet {
 
     #[inline]
     pub fn contains(&self, row: u32) -> bool {
-        self.words.get(row as usize / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
+        self.words
+            .get(row as usize / 64)
+            .is_some_and(|word| word >> (row % 64) & 1 == 1)
     }
 
     /// Whether any row of `range` is a member.
@@ -68,11 +77,20 @@ impl RowSet {
             return false;
         }
         let (first, last) = (start / 64, (end - 1) / 64);
-        self.words.iter().enumerate().take(last + 1).skip(first).any(|(i, word)| {
-            let low = if i == first { u64::MAX << (start % 64) } else { u64::MAX };
-            let high = if i == last { u64::MAX >> (63 - (end - 1) % 64) } else { u64::MAX };
-            word & low & high != 0
-        })
+        self.words
+            .iter()
+            .enumerate()
+            .take(last + 1)
+            .skip(first)
+            .any(|(i, word)| {
+                let low = if i == first { u64::MAX << (start % 64) } else { u64::MAX };
+                let high = if i == last {
+                    u64::MAX >> (63 - (end - 1) % 64)
+                } else {
+                    u64::MAX
+                };
+                word & low & high != 0
+            })
     }
 
     pub fn count(&self) -> u32 {
@@ -152,7 +170,11 @@ impl Texts {
     #[inline]
     pub fn get(&self, index: usize) -> &[u8] {
         let end = self.ends.get(index).copied().unwrap_or_default() as usize;
-        let start = index.checked_sub(1).and_then(|i| self.ends.get(i)).copied().unwrap_or_default() as usize;
+        let start = index
+            .checked_sub(1)
+            .and_then(|i| self.ends.get(i))
+            .copied()
+            .unwrap_or_default() as usize;
         self.bytes.get(start..end).unwrap_or_default()
     }
 
@@ -181,7 +203,9 @@ impl Texts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoadedRows {
     /// Value `i` belongs to row `start + i`.
-    Dense { start: u32 },
+    Dense {
+        start: u32,
+    },
     Sparse(Vec<u32>),
 }
 
@@ -189,9 +213,15 @@ pub enum LoadedRows {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
     /// All values are this one.
-    Const { value: AttrValue, count: usize },
+    Const {
+        value: AttrValue,
+        count: usize,
+    },
     /// UTF-8 texts as codes into a dictionary (sorted in a block, in order of appearance in a head).
-    Dict { dict: Texts, codes: Vec<u32> },
+    Dict {
+        dict: Texts,
+        codes: Vec<u32>,
+    },
     /// UTF-8 texts.
     Text(Texts),
     Int(Vec<i64>),

@@ -17,7 +17,10 @@ impl Arena {
     pub(super) fn add(&mut self, text: &[u8]) -> Text {
         let at = self.0.len() as u32;
         self.0.extend_from_slice(text);
-        Text { at, len: text.len() as u32 }
+        Text {
+            at,
+            len: text.len() as u32,
+        }
     }
 
     /// Adds a text, or gives the place of `like` if it is the same one.
@@ -34,7 +37,10 @@ impl Arena {
     pub(super) fn add_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Text {
         let at = self.0.len();
         write(&mut self.0);
-        Text { at: at as u32, len: (self.0.len() - at) as u32 }
+        Text {
+            at: at as u32,
+            len: (self.0.len() - at) as u32,
+        }
     }
 
     /// All texts, in memory of their own size.

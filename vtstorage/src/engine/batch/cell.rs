@@ -75,7 +75,12 @@ impl Cell {
             Scalar::Double(d) => (CellKind::Double, 0, d.to_bits()),
             Scalar::Text(kind, text) => (kind, text.len, u64::from(text.at)),
         };
-        Self { column, kind, len, bits }
+        Self {
+            column,
+            kind,
+            len,
+            bits,
+        }
     }
 
     /// The bits of a number, 0 or 1 for a bool.
@@ -87,7 +92,10 @@ impl Cell {
     /// Where a text lies.
     #[inline]
     pub fn text(&self) -> Text {
-        Text { at: (self.bits & 0xffff_ffff) as u32, len: self.len }
+        Text {
+            at: (self.bits & 0xffff_ffff) as u32,
+            len: self.len,
+        }
     }
 
     pub fn scalar(&self) -> Scalar {

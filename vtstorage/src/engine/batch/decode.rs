@@ -9,7 +9,8 @@ use bytes::Bytes;
 use common::ids::{Epoch, TenantId};
 use common::otlp::decode::{span_id, trace_id};
 use common::otlp::view::{
-    AttrView, EventView, GroupView, LinkView, MAX_VALUE_DEPTH, OriginView, SpanLists, SpanView, ValueView, resource_spans,
+    AttrView, EventView, GroupView, LinkView, MAX_VALUE_DEPTH, OriginView, SpanLists, SpanView, ValueView,
+    resource_spans,
 };
 use common::otlp::wire::WireError;
 
@@ -28,12 +29,7 @@ impl Default for DecodeLimits {
 
 impl SpanBatch {
     /// Decodes an `ExportTraceServiceRequest`, all of it: what decodes now can be read for ever.
-    pub fn decode(
-        tenant: TenantId,
-        epoch: Epoch,
-        otlp: Bytes,
-        limits: DecodeLimits,
-    ) -> Result<Self, StorageError> {
+    pub fn decode(tenant: TenantId, epoch: Epoch, otlp: Bytes, limits: DecodeLimits) -> Result<Self, StorageError> {
         if u32::try_from(otlp.len()).is_err() {
             return Err(StorageError::corrupt("otlp message", "larger than 4 GiB"));
         }
@@ -60,7 +56,11 @@ struct Level<'a> {
 
 impl<'a> Level<'a> {
     fn new() -> Self {
-        Self { interner: Interner::new(), cells: Vec::new(), last: Vec::new() }
+        Self {
+            interner: Interner::new(),
+            cells: Vec::new(),
+            last: Vec::new(),
+        }
     }
 
     /// Adds an attribute to `row`; false if the row has one in that column.
@@ -70,7 +70,9 @@ impl<'a> Level<'a> {
         if place >= self.last.len() {
             self.last.resize(place + 1, (u32::MAX, Text::default()));
         }
-        let Some((last_row, last_text)) = self.last.get_mut(place) else { return Ok(false) };
+        let Some((last_row, last_text)) = self.last.get_mut(place) else {
+            return Ok(false);
+        };
         if std::mem::replace(last_row, row) == row {
             return Ok(false);
         }
@@ -96,7 +98,10 @@ impl<'a> Level<'a> {
 
     fn into_table(mut self) -> CellTable {
         self.cells.shrink_to_fit();
-        CellTable { columns: self.interner.into_columns(), cells: self.cells }
+        CellTable {
+            columns: self.interner.into_columns(),
+            cells: self.cells,
+        }
     }
 }
 
@@ -160,7 +165,13 @@ impl<'a> Decoder<'a> {
         let group = GroupView::read(message)?;
         let origin = origin(&group, true)?;
         let recent = self.batch.scopes.len().saturating_sub(RECENT_SCOPES);
-        let known = self.batch.scopes.iter().skip(recent).position(|known| *known == origin).map(|i| recent + i);
+        let known = self
+            .batch
+            .scopes
+            .iter()
+            .skip(recent)
+            .position(|known| *known == origin)
+            .map(|i| recent + i);
         let scope = known.unwrap_or(self.batch.scopes.len()) as u32;
         if known.is_none() {
             self.batch.scopes.push(origin);
@@ -176,7 +187,14 @@ impl<'a> Decoder<'a> {
         let mut lists = std::mem::take(&mut self.lists);
         let span = SpanView::read(message, &mut lists)?;
         let row = self.batch.rows.len() as u32;
-        attributes(&mut self.spans, &mut self.arena, &mut self.spill, row, self.limits, &lists.attributes)?;
+        attributes(
+            &mut self.spans,
+            &mut self.arena,
+            &mut self.spill,
+            row,
+            self.limits,
+            &lists.attributes,
+        )?;
         self.sparse_fields(&span);
         for event in &lists.events {
             self.event(event)?;
@@ -225,24 +243,45 @@ impl<'a> Decoder<'a> {
     fn event(&mut self, message: &'a [u8]) -> Result<(), StorageError> {
         let event = EventView::read(message, &mut self.attrs)?;
         let row = self.batch.events.len() as u32;
-        attributes(&mut self.events, &mut self.arena, &mut self.spill, row, self.limits, &self.attrs)?;
-        self.events.count(CellColumn::DroppedAttributes, event.dropped_attributes_count);
+        attributes(
+            &mut self.events,
+            &mut self.arena,
+            &mut self.spill,
+            row,
+            self.limits,
+            &self.attrs,
+        )?;
+        self.events
+            .count(CellColumn::DroppedAttributes, event.dropped_attributes_count);
         let last_name = self.batch.events.last().map_or(Text::default(), |event| event.name);
         let name = self.arena.add_like(last_name, event.name.as_bytes());
-        self.batch.events.push(EventRow { time: event.time, name, cells_end: self.events.end() });
+        self.batch.events.push(EventRow {
+            time: event.time,
+            name,
+            cells_end: self.events.end(),
+        });
         Ok(())
     }
 
     fn link(&mut self, message: &'a [u8]) -> Result<(), StorageError> {
         let link = LinkView::read(message, &mut self.attrs)?;
         let row = self.batch.links.len() as u32;
-        attributes(&mut self.links, &mut self.arena, &mut self.spill, row, self.limits, &self.attrs)?;
+        attributes(
+            &mut self.links,
+            &mut self.arena,
+            &mut self.spill,
+            row,
+            self.limits,
+            &self.attrs,
+        )?;
         if !link.trace_state.is_empty() {
             let text = self.arena.add(link.trace_state.as_bytes());
-            self.links.field(CellColumn::TraceState, Scalar::Text(CellKind::Str, text));
+            self.links
+                .field(CellColumn::TraceState, Scalar::Text(CellKind::Str, text));
         }
         self.links.count(CellColumn::Flags, link.flags);
-        self.links.count(CellColumn::DroppedAttributes, link.dropped_attributes_count);
+        self.links
+            .count(CellColumn::DroppedAttributes, link.dropped_attributes_count);
         self.batch.links.push(LinkRow {
             trace_id: trace_id(link.trace_id),
             span_id: span_id(link.span_id),
@@ -263,7 +302,9 @@ fn attributes<'a>(
 ) -> Result<(), WireError> {
     level.interner.begin_row();
     for attr in attrs {
-        let column = level.interner.attr(attr.key, limits.max_columns, || arena.add(attr.key.as_bytes()));
+        let column = level
+            .interner
+            .attr(attr.key, limits.max_columns, || arena.add(attr.key.as_bytes()));
         let added = match column {
             Some(column) => level.attribute(column, row, attr.value, arena)?,
             None => false,
@@ -274,7 +315,11 @@ fn attributes<'a>(
         }
     }
     if !spill.is_empty() {
-        let text = arena.add_with(|out| spill.drain(..).for_each(|attr| super::spans::write_attribute(&attr, out)));
+        let text = arena.add_with(|out| {
+            spill
+                .drain(..)
+                .for_each(|attr| super::spans::write_attribute(&attr, out))
+        });
         level.field(CellColumn::Spill, Scalar::Text(CellKind::Map, text));
     }
     Ok(())
@@ -300,15 +345,22 @@ fn scalar(value: ValueView<'_>, last: &mut Text, arena: &mut Arena) -> Result<Sc
 
 /// The group without its items: the resource or scope and the schema URL. Both are read, so that neither can fail later.
 fn origin(group: &GroupView<'_>, is_scope: bool) -> Result<Bytes, WireError> {
-    let mut message = Vec::with_capacity(group.origin.iter().map(|o| o.len() + 4).sum::<usize>() + group.schema_url.len() + 4);
+    let mut message =
+        Vec::with_capacity(group.origin.iter().map(|o| o.len() + 4).sum::<usize>() + group.schema_url.len() + 4);
     let mut view = OriginView::default();
     for part in &group.origin {
-        if is_scope { view.read_scope(part)? } else { view.read_resource(part)? }
+        if is_scope {
+            view.read_scope(part)?
+        } else {
+            view.read_resource(part)?
+        }
         super::spans::write_bytes(1, part, &mut message);
     }
     if !group.schema_url.is_empty() {
         super::spans::write_bytes(3, group.schema_url.as_bytes(), &mut message);
     }
-    view.attributes.iter().try_for_each(|attr| attr.value.check(MAX_VALUE_DEPTH))?;
+    view.attributes
+        .iter()
+        .try_for_each(|attr| attr.value.check(MAX_VALUE_DEPTH))?;
     Ok(message.into())
 }

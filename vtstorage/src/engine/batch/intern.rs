@@ -25,7 +25,10 @@ const MOST: usize = NONE as usize - 16;
 
 impl<'a> Interner<'a> {
     pub(super) fn new() -> Self {
-        Self { first: NONE, ..Self::default() }
+        Self {
+            first: NONE,
+            ..Self::default()
+        }
     }
 
     /// To be called before the keys of a row.
@@ -51,7 +54,10 @@ impl<'a> Interner<'a> {
     fn look_up(&mut self, key: &'a str, limit: usize, place: impl FnOnce() -> Text) -> Option<u16> {
         let hash = rapidhash_v3(key.as_bytes());
         let keys = &self.keys;
-        let found = self.by_key.find(hash, |c| keys.get(*c as usize).is_some_and(|k| *k == key)).copied();
+        let found = self
+            .by_key
+            .find(hash, |c| keys.get(*c as usize).is_some_and(|k| *k == key))
+            .copied();
         let column = match found {
             Some(column) => column,
             None => {
@@ -106,7 +112,9 @@ mod tests {
         let at = Text::default();
         let mut row = |keys: &[&'static str]| {
             interner.begin_row();
-            keys.iter().map(|k| interner.attr(k, 3, || at).unwrap_or(NONE)).collect::<Vec<_>>()
+            keys.iter()
+                .map(|k| interner.attr(k, 3, || at).unwrap_or(NONE))
+                .collect::<Vec<_>>()
         };
         assert_eq!(row(&["a", "b", "c"]), [0, 1, 2]);
         assert_eq!(row(&["c", "a", "b"]), [2, 0, 1]);
@@ -114,6 +122,10 @@ mod tests {
         assert_eq!(interner.field(CellColumn::Flags), 3);
         assert_eq!(interner.field(CellColumn::Flags), 3);
         interner.begin_row();
-        assert_eq!(interner.attr("", 9, || at), Some(4), "an empty key is no intrinsic field");
+        assert_eq!(
+            interner.attr("", 9, || at),
+            Some(4),
+            "an empty key is no intrinsic field"
+        );
     }
 }

@@ -105,7 +105,9 @@ impl SpanBatch {
     /// The bytes of `text`.
     #[inline]
     pub fn bytes(&self, text: Text) -> &[u8] {
-        self.arena.get(text.at as usize..text.at as usize + text.len as usize).unwrap_or_default()
+        self.arena
+            .get(text.at as usize..text.at as usize + text.len as usize)
+            .unwrap_or_default()
     }
 
     /// `text` as UTF-8: all texts were checked when they came in.
@@ -116,35 +118,56 @@ impl SpanBatch {
     /// The cells of a span.
     #[inline]
     pub fn row_cells(&self, row: usize) -> &[Cell] {
-        let start = row.checked_sub(1).and_then(|r| self.rows.get(r)).map_or(0, |r| r.cells_end);
+        let start = row
+            .checked_sub(1)
+            .and_then(|r| self.rows.get(r))
+            .map_or(0, |r| r.cells_end);
         let end = self.rows.get(row).map_or(0, |r| r.cells_end);
         self.spans.cells.get(start as usize..end as usize).unwrap_or_default()
     }
 
     /// Which of `events` belong to a span.
     pub fn row_events(&self, row: usize) -> std::ops::Range<usize> {
-        let start = row.checked_sub(1).and_then(|r| self.rows.get(r)).map_or(0, |r| r.events_end);
+        let start = row
+            .checked_sub(1)
+            .and_then(|r| self.rows.get(r))
+            .map_or(0, |r| r.events_end);
         start as usize..self.rows.get(row).map_or(0, |r| r.events_end) as usize
     }
 
     /// Which of `links` belong to a span.
     pub fn row_links(&self, row: usize) -> std::ops::Range<usize> {
-        let start = row.checked_sub(1).and_then(|r| self.rows.get(r)).map_or(0, |r| r.links_end);
+        let start = row
+            .checked_sub(1)
+            .and_then(|r| self.rows.get(r))
+            .map_or(0, |r| r.links_end);
         start as usize..self.rows.get(row).map_or(0, |r| r.links_end) as usize
     }
 
     /// The cells of an event.
     pub fn event_cells(&self, event: usize) -> &[Cell] {
-        let start = event.checked_sub(1).and_then(|e| self.events.get(e)).map_or(0, |e| e.cells_end);
+        let start = event
+            .checked_sub(1)
+            .and_then(|e| self.events.get(e))
+            .map_or(0, |e| e.cells_end);
         let end = self.events.get(event).map_or(0, |e| e.cells_end);
-        self.event_cells.cells.get(start as usize..end as usize).unwrap_or_default()
+        self.event_cells
+            .cells
+            .get(start as usize..end as usize)
+            .unwrap_or_default()
     }
 
     /// The cells of a link.
     pub fn link_cells(&self, link: usize) -> &[Cell] {
-        let start = link.checked_sub(1).and_then(|l| self.links.get(l)).map_or(0, |l| l.cells_end);
+        let start = link
+            .checked_sub(1)
+            .and_then(|l| self.links.get(l))
+            .map_or(0, |l| l.cells_end);
         let end = self.links.get(link).map_or(0, |l| l.cells_end);
-        self.link_cells.cells.get(start as usize..end as usize).unwrap_or_default()
+        self.link_cells
+            .cells
+            .get(start as usize..end as usize)
+            .unwrap_or_default()
     }
 
     /// About how much memory the batch holds.
@@ -155,12 +178,19 @@ impl SpanBatch {
             + self.events.len() * size_of::<EventRow>()
             + self.links.len() * size_of::<LinkRow>()
             + cells * size_of::<Cell>()
-            + self.resources.iter().chain(&self.scopes).map(|o| o.len() + 32).sum::<usize>()
+            + self
+                .resources
+                .iter()
+                .chain(&self.scopes)
+                .map(|o| o.len() + 32)
+                .sum::<usize>()
             + size_of::<Self>()
     }
 
     /// Earliest and latest span start in nanoseconds; `(u64::MAX, 0)` without rows.
     pub fn start_range(&self) -> (u64, u64) {
-        self.rows.iter().fold((u64::MAX, 0), |(min, max), row| (min.min(row.start), max.max(row.start)))
+        self.rows.iter().fold((u64::MAX, 0), |(min, max), row| {
+            (min.min(row.start), max.max(row.start))
+        })
     }
 }

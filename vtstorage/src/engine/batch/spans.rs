@@ -33,7 +33,17 @@ struct RowFields {
 impl<'a> SpanReader<'a> {
     pub fn new(batch: &'a SpanBatch) -> Self {
         let keys = |table: &CellTable| {
-            table.columns.iter().map(|c| if let CellColumn::Attr(key) = c { batch.text(*key).into() } else { "".into() }).collect()
+            table
+                .columns
+                .iter()
+                .map(|c| {
+                    if let CellColumn::Attr(key) = c {
+                        batch.text(*key).into()
+                    } else {
+                        "".into()
+                    }
+                })
+                .collect()
         };
         Self {
             batch,
@@ -46,7 +56,10 @@ impl<'a> SpanReader<'a> {
     /// The span of a row.
     pub fn span(&mut self, row: usize) -> Result<Span, StorageError> {
         let batch = self.batch;
-        let r = *batch.rows.get(row).ok_or_else(|| StorageError::corrupt("batch", "no such row"))?;
+        let r = *batch
+            .rows
+            .get(row)
+            .ok_or_else(|| StorageError::corrupt("batch", "no such row"))?;
         let fields = self.fields(&batch.spans, 0, batch.row_cells(row))?;
         Ok(Span {
             trace_id: r.trace_id,
@@ -72,7 +85,11 @@ impl<'a> SpanReader<'a> {
     }
 
     fn event(&self, event: usize) -> Result<Event, StorageError> {
-        let e = self.batch.events.get(event).ok_or_else(|| StorageError::corrupt("batch", "no such event"))?;
+        let e = self
+            .batch
+            .events
+            .get(event)
+            .ok_or_else(|| StorageError::corrupt("batch", "no such event"))?;
         let fields = self.fields(&self.batch.event_cells, 1, self.batch.event_cells(event))?;
         Ok(Event {
             time: UnixNanos(e.time),
@@ -83,7 +100,11 @@ impl<'a> SpanReader<'a> {
     }
 
     fn link(&self, link: usize) -> Result<Link, StorageError> {
-        let l = self.batch.links.get(link).ok_or_else(|| StorageError::corrupt("batch", "no such link"))?;
+        let l = self
+            .batch
+            .links
+            .get(link)
+            .ok_or_else(|| StorageError::corrupt("batch", "no such link"))?;
         let fields = self.fields(&self.batch.link_cells, 2, self.batch.link_cells(link))?;
         Ok(Link {
             trace_id: l.trace_id,
@@ -96,13 +117,24 @@ impl<'a> SpanReader<'a> {
     }
 
     fn fields(&self, table: &CellTable, level: usize, cells: &[Cell]) -> Result<RowFields, StorageError> {
-        let mut fields = RowFields { attributes: Vec::with_capacity(cells.len()), ..RowFields::default() };
+        let mut fields = RowFields {
+            attributes: Vec::with_capacity(cells.len()),
+            ..RowFields::default()
+        };
         for cell in cells {
             let column = usize::from(cell.column);
             match table.columns.get(column) {
                 Some(CellColumn::Attr(_)) => {
-                    let key = self.keys.get(level).and_then(|keys| keys.get(column)).cloned().unwrap_or_default();
-                    fields.attributes.push(Attribute { key, value: self.batch.value(cell)? });
+                    let key = self
+                        .keys
+                        .get(level)
+                        .and_then(|keys| keys.get(column))
+                        .cloned()
+                        .unwrap_or_default();
+                    fields.attributes.push(Attribute {
+                        key,
+                        value: self.batch.value(cell)?,
+                    });
                 }
                 Some(CellColumn::Spill) => {
                     if let AttrValue::Map(spilled) = self.batch.value(cell)? {
@@ -128,7 +160,9 @@ impl<'a> SpanReader<'a> {
         if let Some(resource) = known {
             return Ok(resource.clone());
         }
-        let resource = Arc::new(read_resource(self.batch.resources.get(number as usize).map_or(&[], |o| o))?);
+        let resource = Arc::new(read_resource(
+            self.batch.resources.get(number as usize).map_or(&[], |o| o),
+        )?);
         *known = Some(resource.clone());
         Ok(resource)
     }

@@ -18,7 +18,11 @@ pub(super) struct Streams {
 
 impl Streams {
     pub(super) fn new() -> Result<Self, StorageError> {
-        Ok(Self { next: 0, chunks: Vec::new(), packer: Packer::new()? })
+        Ok(Self {
+            next: 0,
+            chunks: Vec::new(),
+            packer: Packer::new()?,
+        })
     }
 
     pub(super) fn next(&mut self) -> u16 {
@@ -69,7 +73,12 @@ pub(super) struct ColumnBuilder<'a> {
 
 impl<'a> ColumnBuilder<'a> {
     pub(super) fn new(field: Field) -> Self {
-        Self { field, kind: None, count: 0, values: Gathered::Nothing }
+        Self {
+            field,
+            kind: None,
+            count: 0,
+            values: Gathered::Nothing,
+        }
     }
 
     /// Adds a value: `bits` of a number, `bytes` of a text.
@@ -157,7 +166,14 @@ impl<'a> ColumnBuilder<'a> {
             _ => Vec::new(),
         };
         let data = ColumnData::Fixed(streams.fixed(width, &bytes));
-        ColumnMeta { field: self.field, kind: self.kind, count: self.count, bounds: None, data, filter: None }
+        ColumnMeta {
+            field: self.field,
+            kind: self.kind,
+            count: self.count,
+            bounds: None,
+            data,
+            filter: None,
+        }
     }
 }
 
@@ -187,7 +203,10 @@ fn bounds(kind: CellKind, values: &[u64]) -> Option<(u64, u64)> {
             if doubles.clone().any(f64::is_nan) {
                 return None;
             }
-            Some((doubles.clone().reduce(f64::min)?.to_bits(), doubles.reduce(f64::max)?.to_bits()))
+            Some((
+                doubles.clone().reduce(f64::min)?.to_bits(),
+                doubles.reduce(f64::max)?.to_bits(),
+            ))
         }
         _ => None,
     }

@@ -25,7 +25,11 @@ impl<'a> Dictionary<'a> {
                 return None;
             }
             let hash = rapidhash_v3(value);
-            let found = table.find(hash, |c| distinct.get(*c as usize).is_some_and(|d| d.1 == hash && same(d.0, value)));
+            let found = table.find(hash, |c| {
+                distinct
+                    .get(*c as usize)
+                    .is_some_and(|d| d.1 == hash && same(d.0, value))
+            });
             codes.push(u64::from(match found {
                 Some(code) => *code,
                 None => {
@@ -44,8 +48,11 @@ impl<'a> Dictionary<'a> {
 
     /// Brings texts, and the codes that count them as they came, into ascending order.
     fn sorted(texts: Vec<&'a [u8]>, mut codes: Vec<u64>) -> Self {
-        let mut order: Vec<(u64, u32, &'a [u8])> =
-            texts.iter().zip(0..).map(|(text, code)| (first_bytes(text), code, *text)).collect();
+        let mut order: Vec<(u64, u32, &'a [u8])> = texts
+            .iter()
+            .zip(0..)
+            .map(|(text, code)| (first_bytes(text), code, *text))
+            .collect();
         order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| a.2.cmp(b.2)));
         let mut place = vec![0u64; order.len()];
         for (new, (_, old, _)) in order.iter().enumerate() {
@@ -56,7 +63,10 @@ impl<'a> Dictionary<'a> {
         for code in &mut codes {
             *code = place.get(*code as usize).copied().unwrap_or_default();
         }
-        Self { texts: order.into_iter().map(|(_, _, text)| text).collect(), codes }
+        Self {
+            texts: order.into_iter().map(|(_, _, text)| text).collect(),
+            codes,
+        }
     }
 }
 

@@ -203,7 +203,11 @@ impl BlockHeader {
         let (version, fields) = bytes.split_first_chunk::<4>().ok_or_else(|| corrupt("too short"))?;
         let found = u32::from_le_bytes(*version);
         if found > BLOCK_FORMAT {
-            return Err(StorageError::NewerFormat { what: "a block", found, known: BLOCK_FORMAT });
+            return Err(StorageError::NewerFormat {
+                what: "a block",
+                found,
+                known: BLOCK_FORMAT,
+            });
         }
         let fields = zstd::bulk::decompress(fields, MAX_HEADER).map_err(|e| corrupt(&e.to_string()))?;
         postcard::from_bytes(&fields).map_err(|e| corrupt(&e.to_string()))
@@ -218,7 +222,8 @@ impl BlockHeader {
 
 /// Whether a key may be among listed ones.
 pub fn may_have_key(keys: &Option<Vec<String>>, key: &str) -> bool {
-    keys.as_ref().is_none_or(|keys| keys.binary_search_by(|known| known.as_str().cmp(key)).is_ok())
+    keys.as_ref()
+        .is_none_or(|keys| keys.binary_search_by(|known| known.as_str().cmp(key)).is_ok())
 }
 
 /// No header is larger than this when decompressed.

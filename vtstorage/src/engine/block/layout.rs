@@ -31,7 +31,10 @@ impl Layout {
         let mut totals = vec![0u32; columns];
         let mut rows_of_shape = vec![0u32; shapes.len()];
         for page in row_shapes.chunks(PAGE_VALUES) {
-            ranks.iter_mut().zip(&totals).for_each(|(ranks, total)| ranks.push(*total));
+            ranks
+                .iter_mut()
+                .zip(&totals)
+                .for_each(|(ranks, total)| ranks.push(*total));
             rows_of_shape.fill(0);
             for shape in page {
                 if let Some(rows) = rows_of_shape.get_mut(*shape as usize) {
@@ -46,14 +49,24 @@ impl Layout {
                 }
             }
         }
-        ranks.iter_mut().zip(&totals).for_each(|(ranks, total)| ranks.push(*total));
+        ranks
+            .iter_mut()
+            .zip(&totals)
+            .for_each(|(ranks, total)| ranks.push(*total));
         Self { shapes, ranks }
     }
 
     pub fn to_bytes(&self) -> Result<Vec<u8>, StorageError> {
         let error = |why: String| StorageError::corrupt("table layout", why);
-        let counts = self.ranks.iter().map(|ranks| ranks.windows(2).map(difference).collect()).collect();
-        let stored = Stored { shapes: self.shapes.clone(), counts };
+        let counts = self
+            .ranks
+            .iter()
+            .map(|ranks| ranks.windows(2).map(difference).collect())
+            .collect();
+        let stored = Stored {
+            shapes: self.shapes.clone(),
+            counts,
+        };
         let bytes = postcard::to_stdvec(&stored).map_err(|e| error(e.to_string()))?;
         let mut out = (bytes.len() as u32).to_le_bytes().to_vec();
         out.extend(zstd::bulk::compress(&bytes, 1).map_err(|e| error(e.to_string()))?);
@@ -62,8 +75,11 @@ impl Layout {
 
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StorageError> {
         let error = |why: String| StorageError::corrupt("table layout", why);
-        let (size, packed) = bytes.split_first_chunk::<4>().ok_or_else(|| error("too short".into()))?;
-        let bytes = zstd::bulk::decompress(packed, u32::from_le_bytes(*size) as usize).map_err(|e| error(e.to_string()))?;
+        let (size, packed) = bytes
+            .split_first_chunk::<4>()
+            .ok_or_else(|| error("too short".into()))?;
+        let bytes =
+            zstd::bulk::decompress(packed, u32::from_le_bytes(*size) as usize).map_err(|e| error(e.to_string()))?;
         let stored: Stored = postcard::from_bytes(&bytes).map_err(|e| error(e.to_string()))?;
         let ranks = stored.counts.iter().map(|counts| {
             let mut total = 0;
@@ -74,14 +90,20 @@ impl Layout {
             }));
             ranks
         });
-        Ok(Self { ranks: ranks.collect(), shapes: stored.shapes })
+        Ok(Self {
+            ranks: ranks.collect(),
+            shapes: stored.shapes,
+        })
     }
 
     /// How many values `column` has before page `page` of rows.
     #[inline]
     pub fn rank(&self, column: u16, page: usize) -> u32 {
         let ranks = self.ranks.get(usize::from(column));
-        ranks.and_then(|ranks| ranks.get(page).or(ranks.last())).copied().unwrap_or_default()
+        ranks
+            .and_then(|ranks| ranks.get(page).or(ranks.last()))
+            .copied()
+            .unwrap_or_default()
     }
 
     /// The columns of a row with this shape code.

@@ -4,7 +4,9 @@ use super::Block;
 use super::header::{ColumnData, ColumnMeta, Field, TableMeta};
 use super::nested;
 use super::pages::Pages;
-use crate::engine::batch::{Cell, CellColumn, CellKind, CellTable, EventRow, LinkRow, Origin, Scalar, SpanBatch, SpanRow, Text};
+use crate::engine::batch::{
+    Cell, CellColumn, CellKind, CellTable, EventRow, LinkRow, Origin, Scalar, SpanBatch, SpanRow, Text,
+};
 use crate::engine::codec::PAGE_VALUES;
 use crate::engine::error::StorageError;
 use common::ids::{SpanId, TenantId, TraceId};
@@ -12,7 +14,11 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// Reads the rows of `ranges` (ascending, of one tenant) into a batch, in that order.
-pub(super) fn read_rows(block: &Block, pages: &mut Pages<'_>, ranges: &[Range<u32>]) -> Result<SpanBatch, StorageError> {
+pub(super) fn read_rows(
+    block: &Block,
+    pages: &mut Pages<'_>,
+    ranges: &[Range<u32>],
+) -> Result<SpanBatch, StorageError> {
     let mut reader = Materializer::new(block, pages)?;
     for range in ranges {
         reader.rows(range.clone())?;
@@ -53,12 +59,20 @@ struct Places {
 
 impl<'p, 'b> Materializer<'p, 'b> {
     fn new(block: &'p Block, pages: &'p mut Pages<'b>) -> Result<Self, StorageError> {
-        let mut reader = Self { block, pages, arena: Vec::new(), batch: SpanBatch::default() };
+        let mut reader = Self {
+            block,
+            pages,
+            arena: Vec::new(),
+            batch: SpanBatch::default(),
+        };
         let columns = &block.header.columns;
         reader.batch.spans.columns = reader.columns(&columns.spans);
         reader.batch.event_cells.columns = reader.columns(&columns.events);
         reader.batch.link_cells.columns = reader.columns(&columns.links);
-        reader.batch.resources.resize(columns.resources.count as usize, Origin::new());
+        reader
+            .batch
+            .resources
+            .resize(columns.resources.count as usize, Origin::new());
         reader.batch.scopes.resize(columns.scopes.count as usize, Origin::new());
         Ok(reader)
     }
@@ -81,15 +95,26 @@ impl<'p, 'b> Materializer<'p, 'b> {
     /// Reads the resources and scopes that the rows refer to; the others stay empty.
     fn origins(&mut self) -> Result<(), StorageError> {
         let columns = &self.block.header.columns;
-        let (resources, scopes) = (self.batch.rows.iter().map(|r| r.resource), self.batch.rows.iter().map(|r| r.scope));
+        let (resources, scopes) = (
+            self.batch.rows.iter().map(|r| r.resource),
+            self.batch.rows.iter().map(|r| r.scope),
+        );
         let streams = [
-            (&columns.resources, resources.collect::<BTreeSet<_>>(), &mut self.batch.resources),
+            (
+                &columns.resources,
+                resources.collect::<BTreeSet<_>>(),
+                &mut self.batch.resources,
+            ),
             (&columns.scopes, scopes.collect(), &mut self.batch.scopes),
         ];
         for (stream, wanted, list) in streams {
             for number in wanted {
-                let place = list.get_mut(number as usize).ok_or_else(|| StorageError::corrupt("block", "no such origin"))?;
-                self.pages.each_text(stream, number..number + 1, |origin| *place = Origin::copy_from_slice(origin))?;
+                let place = list
+                    .get_mut(number as usize)
+                    .ok_or_else(|| StorageError::corrupt("block", "no such origin"))?;
+                self.pages.each_text(stream, number..number + 1, |origin| {
+                    *place = Origin::copy_from_slice(origin)
+                })?;
             }
         }
         Ok(())
@@ -98,7 +123,10 @@ impl<'p, 'b> Materializer<'p, 'b> {
     fn finish(mut self, ranges: &[Range<u32>]) -> Result<SpanBatch, StorageError> {
         self.origins()?;
         if u32::try_from(self.arena.len()).is_err() {
-            return Err(StorageError::corrupt("rows of a block", "more than 4 GiB of text at once"));
+            return Err(StorageError::corrupt(
+                "rows of a block",
+                "more than 4 GiB of text at once",
+            ));
         }
         let first = ranges.first().map_or(0, |range| range.start);
         let tenant = self.block.header.tenants.iter().rfind(|t| t.first_row <= first);
@@ -121,7 +149,9 @@ impl<'p, 'b> Materializer<'p, 'b> {
         let (resources, scopes, parents) = (ints(&span.resource)?, ints(&span.scope)?, ints(&span.parent)?);
         let traces = nested::traces_of(self.block, self.pages, rows.clone())?;
         let first_row = traces.first().map_or(rows.start, |t| t.rows.start);
-        let ids = self.pages.fixed(&span.span_id, first_row..traces.last().map_or(rows.end, |t| t.rows.end))?;
+        let ids = self
+            .pages
+            .fixed(&span.span_id, first_row..traces.last().map_or(rows.end, |t| t.rows.end))?;
         let span_id = |row: u32| span_id_at(&ids, row.wrapping_sub(first_row));
         let names = self.values(&span.name, rows.clone())?;
         let places = self.table(&header.columns.spans, Level::Span, rows.clone())?;
@@ -131,7 +161,9 @@ impl<'p, 'b> Materializer<'p, 'b> {
             while trace.peek().is_some_and(|t| t.rows.end <= row) {
                 trace.next();
             }
-            let Some(trace) = trace.peek() else { return Err(StorageError::corrupt("block", "a row without a trace")) };
+            let Some(trace) = trace.peek() else {
+                return Err(StorageError::corrupt("block", "a row without a trace"));
+            };
             let start = trace.start.wrapping_add(number(&starts, i));
             let parent = match number(&parents, i) {
                 0 => places.outer_parent.unwrap_or_default(),
@@ -172,7 +204,11 @@ impl<'p, 'b> Materializer<'p, 'b> {
         let places = self.table(&block.header.columns.events, Level::Event, events)?;
         for ((time, name), (_, cells_end)) in times.iter().zip(names).zip(places) {
             let name = text_of(&name);
-            self.batch.events.push(EventRow { time: start.wrapping_add(*time), name, cells_end });
+            self.batch.events.push(EventRow {
+                time: start.wrapping_add(*time),
+                name,
+                cells_end,
+            });
         }
         Ok(())
     }
@@ -204,7 +240,10 @@ impl<'p, 'b> Materializer<'p, 'b> {
             let (before, here) = counts.of(number);
             if here > 0 {
                 let first = layout.rank(number as u16, page) + before;
-                runs.iter_mut().skip(number).take(1).try_for_each(|run| self.run(column, first, here).map(|r| *run = r))?;
+                runs.iter_mut()
+                    .skip(number)
+                    .take(1)
+                    .try_for_each(|run| self.run(column, first, here).map(|r| *run = r))?;
             }
         }
         let mut out = Vec::with_capacity(codes.len());
@@ -213,12 +252,16 @@ impl<'p, 'b> Materializer<'p, 'b> {
             for column in layout.shape(*code) {
                 let run = runs.get_mut(usize::from(*column));
                 let meta = table.columns.get(usize::from(*column));
-                let (Some(run), Some(meta)) = (run, meta) else { return Err(StorageError::corrupt("block", "a shape names no column")) };
+                let (Some(run), Some(meta)) = (run, meta) else {
+                    return Err(StorageError::corrupt("block", "a shape names no column"));
+                };
                 if matches!(meta.field, Field::EventsEnd | Field::LinksEnd) && run.taken == 0 {
                     run.taken = 1;
                 }
                 let before = run.taken.checked_sub(1).and_then(|i| run.values.get(i)).copied();
-                let value = run.take().ok_or_else(|| StorageError::corrupt("block", "a column is too short"))?;
+                let value = run
+                    .take()
+                    .ok_or_else(|| StorageError::corrupt("block", "a column is too short"))?;
                 if !self.place(&meta.field, value, before, &mut places) {
                     self.cells(level).cells.push(Cell::new(*column, value));
                 }
@@ -245,7 +288,10 @@ impl<'p, 'b> Materializer<'p, 'b> {
     /// Notes a value that is no cell; false if it is one.
     fn place(&self, field: &Field, value: Scalar, before: Option<Scalar>, places: &mut Places) -> bool {
         let bytes = |value: Scalar| match value {
-            Scalar::Text(_, text) => self.arena.get(text.at as usize..(text.at + text.len) as usize).unwrap_or_default(),
+            Scalar::Text(_, text) => self
+                .arena
+                .get(text.at as usize..(text.at + text.len) as usize)
+                .unwrap_or_default(),
             _ => &[],
         };
         let span_id = |value| bytes(value).first_chunk::<8>().map(|id| SpanId(*id));
@@ -282,9 +328,12 @@ impl<'p, 'b> Materializer<'p, 'b> {
             }
             ColumnData::Texts(stream) => match kind {
                 Some(kind) => {
-                    self.pages.each_text(stream, range, |text| out.push(Scalar::Text(kind, append(arena, text))))?;
+                    self.pages
+                        .each_text(stream, range, |text| out.push(Scalar::Text(kind, append(arena, text))))?;
                 }
-                None => self.pages.each_text(stream, range, |value| out.push(mixed(value, arena)))?,
+                None => self
+                    .pages
+                    .each_text(stream, range, |value| out.push(mixed(value, arena)))?,
             },
             ColumnData::Dict { dict, codes } => {
                 let kind = kind.unwrap_or(CellKind::Str);
@@ -297,7 +346,8 @@ impl<'p, 'b> Materializer<'p, 'b> {
                         _ => {
                             let mut text = Text::default();
                             let code = code as u32;
-                            self.pages.each_text(dict, code..code + 1, |bytes| text = append(arena, bytes))?;
+                            self.pages
+                                .each_text(dict, code..code + 1, |bytes| text = append(arena, bytes))?;
                             text
                         }
                     };
@@ -328,8 +378,11 @@ struct ColumnCounts(Vec<(u32, u32)>);
 impl ColumnCounts {
     fn new(columns: usize, layout: &super::layout::Layout, before: &[u64], here: &[u64]) -> Self {
         let mut rows = vec![(0u32, 0u32); layout.shapes.len()];
-        before.iter().for_each(|code| rows.iter_mut().skip(*code as usize).take(1).for_each(|r| r.0 += 1));
-        here.iter().for_each(|code| rows.iter_mut().skip(*code as usize).take(1).for_each(|r| r.1 += 1));
+        before
+            .iter()
+            .for_each(|code| rows.iter_mut().skip(*code as usize).take(1).for_each(|r| r.0 += 1));
+        here.iter()
+            .for_each(|code| rows.iter_mut().skip(*code as usize).take(1).for_each(|r| r.1 += 1));
         let mut counts = vec![(0u32, 0u32); columns];
         for (shape, rows) in layout.shapes.iter().zip(&rows).filter(|(_, rows)| **rows != (0, 0)) {
             for column in shape {
@@ -349,7 +402,10 @@ impl ColumnCounts {
 fn append(arena: &mut Vec<u8>, text: &[u8]) -> Text {
     let at = arena.len() as u32;
     arena.extend_from_slice(text);
-    Text { at, len: text.len() as u32 }
+    Text {
+        at,
+        len: text.len() as u32,
+    }
 }
 
 fn text_of(value: &Scalar) -> Text {
@@ -368,7 +424,10 @@ fn number(value: Option<Scalar>) -> u32 {
 
 fn span_id_at(ids: &[u8], place: u32) -> SpanId {
     let at = place as usize * 8;
-    ids.get(at..).and_then(|ids| ids.first_chunk::<8>()).map(|id| SpanId(*id)).unwrap_or_default()
+    ids.get(at..)
+        .and_then(|ids| ids.first_chunk::<8>())
+        .map(|id| SpanId(*id))
+        .unwrap_or_default()
 }
 
 fn scalar_of(kind: CellKind, bits: u64) -> Scalar {
@@ -381,10 +440,15 @@ fn scalar_of(kind: CellKind, bits: u64) -> Scalar {
 
 /// A value of a column of mixed types: see [`ColumnMeta::kind`].
 fn mixed(value: &[u8], arena: &mut Vec<u8>) -> Scalar {
-    let Some((kind, body)) = value.split_first() else { return Scalar::Empty };
+    let Some((kind, body)) = value.split_first() else {
+        return Scalar::Empty;
+    };
     match CellKind::from_number(*kind) {
         None | Some(CellKind::Empty) => Scalar::Empty,
         Some(kind) if kind.is_text() => Scalar::Text(kind, append(arena, body)),
-        Some(kind) => scalar_of(kind, body.first_chunk::<8>().map_or(0, |bits| u64::from_le_bytes(*bits))),
+        Some(kind) => scalar_of(
+            kind,
+            body.first_chunk::<8>().map_or(0, |bits| u64::from_le_bytes(*bits)),
+        ),
     }
 }

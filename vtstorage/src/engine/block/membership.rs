@@ -38,7 +38,9 @@ mod tests {
         for n in [1u64, 2, 10, 1_000, 20_000] {
             let filter = build((0..n).chain(0..n).map(|i| hash(&i.to_le_bytes())).collect()).unwrap();
             assert!((0..n).all(|i| may_contain(&filter, hash(&i.to_le_bytes())).unwrap()));
-            let wrong = (n..n + 10_000).filter(|i| may_contain(&filter, hash(&i.to_le_bytes())).unwrap()).count();
+            let wrong = (n..n + 10_000)
+                .filter(|i| may_contain(&filter, hash(&i.to_le_bytes())).unwrap())
+                .count();
             assert!(wrong < 120, "{wrong} of 10,000 with {n} members");
         }
         assert!(may_contain(&[], 1).is_err());

@@ -7,8 +7,8 @@ mod columns;
 mod dictionary;
 pub mod header;
 pub mod layout;
-pub mod membership;
 mod materialize;
+pub mod membership;
 mod names;
 mod nested;
 mod order;
@@ -93,7 +93,10 @@ pub struct BlockOptions {
 
 impl Default for BlockOptions {
     fn default() -> Self {
-        Self { max_rows: 98_304, max_columns: 1_024 }
+        Self {
+            max_rows: 98_304,
+            max_columns: 1_024,
+        }
     }
 }
 
@@ -108,7 +111,10 @@ pub struct Block {
 
 impl fmt::Debug for Block {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Block").field("id", &self.id).field("day", &self.day).finish_non_exhaustive()
+        f.debug_struct("Block")
+            .field("id", &self.id)
+            .field("day", &self.day)
+            .finish_non_exhaustive()
     }
 }
 
@@ -122,7 +128,9 @@ impl Block {
     pub fn to_batches(&self) -> Result<Vec<SpanBatch>, StorageError> {
         let mut rows = self.rows(true);
         let tenants = self.header.tenants.iter();
-        tenants.map(|t| rows.read_rows(&[t.first_row..t.first_row + t.rows])).collect()
+        tenants
+            .map(|t| rows.read_rows(&[t.first_row..t.first_row + t.rows]))
+            .collect()
     }
 
     /// Epoch of all its spans.

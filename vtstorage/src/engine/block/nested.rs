@@ -18,7 +18,11 @@ pub(super) struct TraceRows {
 }
 
 /// The traces that `rows` belong to, in order.
-pub(super) fn traces_of(block: &Block, pages: &mut Pages<'_>, rows: Range<u32>) -> Result<Vec<TraceRows>, StorageError> {
+pub(super) fn traces_of(
+    block: &Block,
+    pages: &mut Pages<'_>,
+    rows: Range<u32>,
+) -> Result<Vec<TraceRows>, StorageError> {
     let trace = &block.header.columns.trace;
     let (mut low, mut high) = (0, block.header.traces);
     while low < high {
@@ -36,7 +40,10 @@ pub(super) fn traces_of(block: &Block, pages: &mut Pages<'_>, rows: Range<u32>) 
         pages.ints(&trace.rows_end, low..low + step, &mut ends)?;
         low += step;
     }
-    let needed = ends.iter().position(|end| *end >= u64::from(rows.end)).map_or(ends.len(), |i| i + 1);
+    let needed = ends
+        .iter()
+        .position(|end| *end >= u64::from(rows.end))
+        .map_or(ends.len(), |i| i + 1);
     ends.truncate(needed);
     traces(block, pages, first, &ends)
 }
@@ -61,7 +68,11 @@ fn traces(block: &Block, pages: &mut Pages<'_>, first: u32, ends: &[u64]) -> Res
     let mut out = Vec::with_capacity(ends.len());
     for ((id, end), start) in ids.as_chunks::<16>().0.iter().zip(ends).zip(starts) {
         let end = *end as u32;
-        out.push(TraceRows { id: TraceId(*id), rows: begin..end, start: block.header.min_start.wrapping_add(start) });
+        out.push(TraceRows {
+            id: TraceId(*id),
+            rows: begin..end,
+            start: block.header.min_start.wrapping_add(start),
+        });
         begin = end;
     }
     Ok(out)
@@ -74,13 +85,17 @@ pub(super) fn find_trace(
     tenant: TenantId,
     id: TraceId,
 ) -> Result<Option<Range<u32>>, StorageError> {
-    let Some(rows) = block.header.tenants.iter().find(|t| t.tenant == tenant.0) else { return Ok(None) };
+    let Some(rows) = block.header.tenants.iter().find(|t| t.tenant == tenant.0) else {
+        return Ok(None);
+    };
     let part = (id.hash() >> 58) as usize;
     let from = rows.hash_parts.get(part).map_or(0, |p| p.1);
     let to = rows.hash_parts.get(part + 1).map_or(rows.traces, |p| p.1);
     let first = rows.first_trace + from;
     let ids = pages.fixed(&block.header.columns.trace.trace_id, first..rows.first_trace + to)?;
-    let Some(place) = ids.as_chunks::<16>().0.iter().position(|known| *known == id.0) else { return Ok(None) };
+    let Some(place) = ids.as_chunks::<16>().0.iter().position(|known| *known == id.0) else {
+        return Ok(None);
+    };
     let at = first + place as u32;
     let end = one(pages, &block.header.columns.trace, at)?;
     let start = match at.checked_sub(1) {
@@ -92,8 +107,12 @@ pub(super) fn find_trace(
 
 /// For each event (or link) of the block, its span's row and its place among that span's.
 pub(super) fn owners(pages: &mut Pages<'_>, spans: &TableMeta, ends: &Field) -> Result<Vec<(u32, u32)>, StorageError> {
-    let Some(column) = spans.columns.iter().position(|c| c.field == *ends) else { return Ok(Vec::new()) };
-    let Some(ColumnData::Numbers(stream)) = spans.columns.get(column).map(|c| &c.data) else { return Ok(Vec::new()) };
+    let Some(column) = spans.columns.iter().position(|c| c.field == *ends) else {
+        return Ok(Vec::new());
+    };
+    let Some(ColumnData::Numbers(stream)) = spans.columns.get(column).map(|c| &c.data) else {
+        return Ok(Vec::new());
+    };
     let ends = pages.all_ints(stream)?;
     let rows = rows_having(pages, spans, column as u16, 0..spans.rows)?;
     let mut out = Vec::with_capacity(ends.last().map_or(0, |end| *end as usize));
@@ -151,7 +170,10 @@ pub(super) fn parents_of(
     let columns = &block.header.columns;
     let traces = traces_of(block, pages, page.clone())?;
     let first = traces.first().map_or(page.start, |t| t.rows.start);
-    let ids = pages.fixed(&columns.span.span_id, first..traces.last().map_or(page.end, |t| t.rows.end))?;
+    let ids = pages.fixed(
+        &columns.span.span_id,
+        first..traces.last().map_or(page.end, |t| t.rows.end),
+    )?;
     let ids = ids.as_chunks::<8>().0;
     let mut parents = Vec::with_capacity(page.len());
     pages.ints(&columns.span.parent, page.clone(), &mut parents)?;
@@ -172,12 +194,26 @@ pub(super) fn parents_of(
 }
 
 /// Parents that are not in the block's rows of the trace.
-fn outer_parents(pages: &mut Pages<'_>, spans: &TableMeta, page: Range<u32>) -> Result<Vec<(u32, SpanId)>, StorageError> {
-    let Some(number) = spans.columns.iter().position(|c| c.field == Field::OuterParent) else { return Ok(Vec::new()) };
-    let Some(ColumnData::Fixed(stream)) = spans.columns.get(number).map(|c| &c.data) else { return Ok(Vec::new()) };
+fn outer_parents(
+    pages: &mut Pages<'_>,
+    spans: &TableMeta,
+    page: Range<u32>,
+) -> Result<Vec<(u32, SpanId)>, StorageError> {
+    let Some(number) = spans.columns.iter().position(|c| c.field == Field::OuterParent) else {
+        return Ok(Vec::new());
+    };
+    let Some(ColumnData::Fixed(stream)) = spans.columns.get(number).map(|c| &c.data) else {
+        return Ok(Vec::new());
+    };
     let layout = pages.layout(spans)?;
     let at = page.start as usize / PAGE_VALUES;
-    let ids = pages.fixed(stream, layout.rank(number as u16, at)..layout.rank(number as u16, at + 1))?;
+    let ids = pages.fixed(
+        stream,
+        layout.rank(number as u16, at)..layout.rank(number as u16, at + 1),
+    )?;
     let rows = rows_having(pages, spans, number as u16, page)?;
-    Ok(rows.into_iter().zip(ids.as_chunks::<8>().0.iter().map(|id| SpanId(*id))).collect())
+    Ok(rows
+        .into_iter()
+        .zip(ids.as_chunks::<8>().0.iter().map(|id| SpanId(*id)))
+        .collect())
 }

@@ -38,7 +38,12 @@ pub(super) fn blocks(batches: &[Arc<SpanBatch>], options: &BlockOptions) -> Vec<
         let mut current: Option<(u32, &mut Vec<RowRef>)> = None;
         for (row, span) in batch.rows.iter().enumerate() {
             let day = UnixNanos(span.start).day();
-            let at = RowRef { hash: span.hash, start: span.start, batch: number as u32, row: row as u32 };
+            let at = RowRef {
+                hash: span.hash,
+                start: span.start,
+                batch: number as u32,
+                row: row as u32,
+            };
             match &mut current {
                 Some((known, rows)) if *known == day => rows.push(at),
                 _ => {
@@ -46,7 +51,10 @@ pub(super) fn blocks(batches: &[Arc<SpanBatch>], options: &BlockOptions) -> Vec<
                     let rows = group.entry(batch.tenant).or_default();
                     rows.push(at);
                     // Looked up again for the borrow checker's sake only when the day changes.
-                    current = groups.get_mut(&(day, batch.epoch)).and_then(|g| g.get_mut(&batch.tenant)).map(|r| (day, r));
+                    current = groups
+                        .get_mut(&(day, batch.epoch))
+                        .and_then(|g| g.get_mut(&batch.tenant))
+                        .map(|r| (day, r));
                 }
             }
         }
@@ -64,8 +72,13 @@ pub(super) fn blocks(batches: &[Arc<SpanBatch>], options: &BlockOptions) -> Vec<
 
 /// Orders rows by (hash, trace id, start, span id, kind, name).
 fn sort(batches: &[Arc<SpanBatch>], rows: &mut [RowRef]) {
-    let full = |at: &RowRef| row_of(batches, *at).map(|(b, r)| (r.trace_id, r.start, r.span_id, r.kind, b.bytes(r.name)));
-    rows.sort_unstable_by(|a, b| (a.hash, a.start).cmp(&(b.hash, b.start)).then_with(|| full(a).cmp(&full(b))));
+    let full =
+        |at: &RowRef| row_of(batches, *at).map(|(b, r)| (r.trace_id, r.start, r.span_id, r.kind, b.bytes(r.name)));
+    rows.sort_unstable_by(|a, b| {
+        (a.hash, a.start)
+            .cmp(&(b.hash, b.start))
+            .then_with(|| full(a).cmp(&full(b)))
+    });
     // Traces whose hashes collide must not interleave.
     for run in rows.chunk_by_mut(|a, b| a.hash == b.hash) {
         let id = |at: &RowRef| row_of(batches, *at).map(|(_, r)| r.trace_id);
@@ -84,13 +97,7 @@ fn is_same_span(batches: &[Arc<SpanBatch>], a: RowRef, b: RowRef) -> bool {
 }
 
 /// Fills blocks evenly: the fewest that hold all rows.
-fn cut(
-    day: u32,
-    epoch: Epoch,
-    tenants: BTreeMap<TenantId, Vec<RowRef>>,
-    max_rows: usize,
-    out: &mut Vec<BlockRows>,
-) {
+fn cut(day: u32, epoch: Epoch, tenants: BTreeMap<TenantId, Vec<RowRef>>, max_rows: usize, out: &mut Vec<BlockRows>) {
     let total: usize = tenants.values().map(Vec::len).sum();
     let target = total.div_ceil(total.div_ceil(max_rows).max(1)).max(1);
     let (mut block, mut held) = (Vec::new(), 0);
@@ -98,7 +105,11 @@ fn cut(
         let mut rest = rows.as_slice();
         while !rest.is_empty() {
             let room = target.saturating_sub(held);
-            let n = if rest.len() <= max_rows - held { rest.len() } else { trace_boundary(rest, room, max_rows - held) };
+            let n = if rest.len() <= max_rows - held {
+                rest.len()
+            } else {
+                trace_boundary(rest, room, max_rows - held)
+            };
             let (now, later) = rest.split_at(n);
             if n > 0 {
                 block.push((tenant, now.to_vec()));
@@ -106,13 +117,21 @@ fn cut(
             }
             rest = later;
             if !rest.is_empty() || held >= target {
-                out.push(BlockRows { day, epoch, tenants: std::mem::take(&mut block) });
+                out.push(BlockRows {
+                    day,
+                    epoch,
+                    tenants: std::mem::take(&mut block),
+                });
                 held = 0;
             }
         }
     }
     if !block.is_empty() {
-        out.push(BlockRows { day, epoch, tenants: block });
+        out.push(BlockRows {
+            day,
+            epoch,
+            tenants: block,
+        });
     }
     out.retain(|block| !block.tenants.is_empty());
 }
@@ -125,5 +144,8 @@ fn trace_boundary(rows: &[RowRef], target: usize, limit: usize) -> usize {
         _ => true,
     };
     let target = target.clamp(1.min(limit), limit);
-    (target..=limit).find(|at| is_boundary(*at)).or_else(|| (1..target).rev().find(|at| is_boundary(*at))).unwrap_or(limit)
+    (target..=limit)
+        .find(|at| is_boundary(*at))
+        .or_else(|| (1..target).rev().find(|at| is_boundary(*at)))
+        .unwrap_or(limit)
 }

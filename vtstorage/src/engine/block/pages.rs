@@ -59,7 +59,10 @@ impl<'b> Pages<'b> {
     }
 
     fn chunk(&mut self, chunk: ChunkId) -> Result<Bytes, StorageError> {
-        let bytes = self.block.chunks.chunk(self.block.day, self.block.id, chunk, self.scan)?;
+        let bytes = self
+            .block
+            .chunks
+            .chunk(self.block.day, self.block.id, chunk, self.scan)?;
         self.bytes_read += bytes.len() as u64;
         Ok(bytes)
     }
@@ -94,7 +97,12 @@ impl<'b> Pages<'b> {
     }
 
     /// Appends the numbers of `range` to `out`.
-    pub(super) fn ints(&mut self, stream: &IntStream, range: Range<u32>, out: &mut Vec<u64>) -> Result<(), StorageError> {
+    pub(super) fn ints(
+        &mut self,
+        stream: &IntStream,
+        range: Range<u32>,
+        out: &mut Vec<u64>,
+    ) -> Result<(), StorageError> {
         let range = range.start..range.end.min(stream.count);
         if range.is_empty() {
             return Ok(());
@@ -118,7 +126,10 @@ impl<'b> Pages<'b> {
     }
 
     fn int_page(&mut self, stream: &IntStream, value: u32) -> Result<Page<Vec<u64>>, StorageError> {
-        let key = (stream.segments.stream, value - value % crate::engine::codec::PAGE_VALUES as u32);
+        let key = (
+            stream.segments.stream,
+            value - value % crate::engine::codec::PAGE_VALUES as u32,
+        );
         if let Some(page) = self.ints.get(&key) {
             return Ok(page.clone());
         }
@@ -136,7 +147,10 @@ impl<'b> Pages<'b> {
         };
         let mut data = Vec::with_capacity(values.len());
         decoder.decode(bytes, values.len(), &mut self.unpacker, &mut data)?;
-        let page = Page { values, data: Arc::new(data) };
+        let page = Page {
+            values,
+            data: Arc::new(data),
+        };
         self.ints.insert(key, page.clone());
         self.share(shared, Cached::Ints(page.clone()));
         Ok(page)
@@ -173,7 +187,8 @@ impl<'b> Pages<'b> {
             let (values, bytes) = segment.page(segment.page_of(at), end)?;
             let ids = stream.decode(bytes, values.len())?;
             let stop = values.end.min(range.end);
-            let local = (at.saturating_sub(values.start)) as usize * width..stop.saturating_sub(values.start) as usize * width;
+            let local =
+                (at.saturating_sub(values.start)) as usize * width..stop.saturating_sub(values.start) as usize * width;
             out.extend_from_slice(ids.get(local).unwrap_or_default());
             if stop <= at {
                 return Err(StorageError::corrupt("stream of ids", "a page is missing"));

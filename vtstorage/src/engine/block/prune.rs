@@ -19,16 +19,37 @@ pub(super) fn may_contain(
 ) -> Result<bool, StorageError> {
     let columns = &header.columns;
     let (meta, may_be_spilled) = match column {
-        Column::Attr { level: AttrLevel::Resource, key } if &**key == SERVICE_NAME && header.services_are_texts => {
+        Column::Attr {
+            level: AttrLevel::Resource,
+            key,
+        } if &**key == SERVICE_NAME && header.services_are_texts => {
             return Ok(!text.is_empty() && header.services.binary_search_by(|s| s.as_str().cmp(text)).is_ok());
         }
-        Column::Attr { level: AttrLevel::Resource, key } => return Ok(may_have_key(&header.resource_keys, key)),
-        Column::Attr { level: AttrLevel::Scope, key } => return Ok(may_have_key(&header.scope_keys, key)),
+        Column::Attr {
+            level: AttrLevel::Resource,
+            key,
+        } => return Ok(may_have_key(&header.resource_keys, key)),
+        Column::Attr {
+            level: AttrLevel::Scope,
+            key,
+        } => return Ok(may_have_key(&header.scope_keys, key)),
         Column::Field(SpanField::Name) => (Some(&columns.span.name), false),
-        Column::Attr { level: AttrLevel::Span, key } => attr_column(&columns.spans, key),
-        Column::Event { field: EventField::Attr(key), .. } => attr_column(&columns.events, key),
-        Column::Event { field: EventField::Name, .. } => (Some(&columns.event.name), false),
-        Column::Link { field: LinkField::Attr(key), .. } => attr_column(&columns.links, key),
+        Column::Attr {
+            level: AttrLevel::Span,
+            key,
+        } => attr_column(&columns.spans, key),
+        Column::Event {
+            field: EventField::Attr(key),
+            ..
+        } => attr_column(&columns.events, key),
+        Column::Event {
+            field: EventField::Name,
+            ..
+        } => (Some(&columns.event.name), false),
+        Column::Link {
+            field: LinkField::Attr(key),
+            ..
+        } => attr_column(&columns.links, key),
         _ => return Ok(true),
     };
     match meta {
@@ -43,7 +64,8 @@ fn column_may_contain(pages: &mut Pages<'_>, meta: &ColumnMeta, text: &str) -> R
         return Ok(false);
     }
     match (meta.kind, &meta.data) {
-        (Some(CellKind::Str), ColumnData::Texts(stream)) | (Some(CellKind::Str), ColumnData::Dict { dict: stream, .. }) => {
+        (Some(CellKind::Str), ColumnData::Texts(stream))
+        | (Some(CellKind::Str), ColumnData::Dict { dict: stream, .. }) => {
             if let TextEncoding::Const(value) = &stream.encoding {
                 return Ok(value == text.as_bytes());
             }
@@ -66,7 +88,8 @@ fn column_may_contain(pages: &mut Pages<'_>, meta: &ColumnMeta, text: &str) -> R
 }
 
 fn int_within(meta: &ColumnMeta, min: i64, max: i64) -> bool {
-    meta.bounds.is_none_or(|(least, greatest)| least.cast_signed() <= max && min <= greatest.cast_signed())
+    meta.bounds
+        .is_none_or(|(least, greatest)| least.cast_signed() <= max && min <= greatest.cast_signed())
 }
 
 /// See [`crate::engine::rows::RowSource::may_be_within`].
@@ -75,12 +98,27 @@ pub(super) fn may_be_within(header: &BlockHeader, column: &Column, min: f64, max
     let overlaps = |least: f64, greatest: f64| least <= max && min <= greatest;
     let (meta, may_be_spilled) = match column {
         Column::Field(SpanField::Duration) => return overlaps(0.0, header.max_duration as f64),
-        Column::Attr { level: AttrLevel::Resource, key } => return may_have_key(&header.resource_keys, key),
-        Column::Attr { level: AttrLevel::Scope, key } => return may_have_key(&header.scope_keys, key),
+        Column::Attr {
+            level: AttrLevel::Resource,
+            key,
+        } => return may_have_key(&header.resource_keys, key),
+        Column::Attr {
+            level: AttrLevel::Scope,
+            key,
+        } => return may_have_key(&header.scope_keys, key),
         Column::Field(SpanField::Start) => return overlaps(header.min_start as f64, header.max_start as f64),
-        Column::Attr { level: AttrLevel::Span, key } => attr_column(&columns.spans, key),
-        Column::Event { field: EventField::Attr(key), .. } => attr_column(&columns.events, key),
-        Column::Link { field: LinkField::Attr(key), .. } => attr_column(&columns.links, key),
+        Column::Attr {
+            level: AttrLevel::Span,
+            key,
+        } => attr_column(&columns.spans, key),
+        Column::Event {
+            field: EventField::Attr(key),
+            ..
+        } => attr_column(&columns.events, key),
+        Column::Link {
+            field: LinkField::Attr(key),
+            ..
+        } => attr_column(&columns.links, key),
         _ => return true,
     };
     let Some(meta) = meta else { return may_be_spilled };
@@ -89,7 +127,9 @@ pub(super) fn may_be_within(header: &BlockHeader, column: &Column, min: f64, max
             (Some(CellKind::Int), Some((least, greatest))) => {
                 overlaps(least.cast_signed() as f64, greatest.cast_signed() as f64)
             }
-            (Some(CellKind::Double), Some((least, greatest))) => overlaps(f64::from_bits(least), f64::from_bits(greatest)),
+            (Some(CellKind::Double), Some((least, greatest))) => {
+                overlaps(f64::from_bits(least), f64::from_bits(greatest))
+            }
             (Some(CellKind::Str | CellKind::Bool), _) => false,
             _ => true,
         }

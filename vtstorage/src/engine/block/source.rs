@@ -22,7 +22,10 @@ pub struct BlockRows<'b> {
 
 impl<'b> BlockRows<'b> {
     pub(super) fn new(block: &'b Block, scan: bool) -> Self {
-        Self { block, pages: Pages::new(block, scan) }
+        Self {
+            block,
+            pages: Pages::new(block, scan),
+        }
     }
 
     /// Reads the rows of `ranges` (ascending, of one tenant) into a batch, in that order.
@@ -65,7 +68,9 @@ impl<'b> BlockRows<'b> {
             while ends.get(trace).is_some_and(|end| *end <= row) {
                 trace += 1;
             }
-            *start = start.wrapping_add(min).wrapping_add(trace_starts.get(trace).copied().unwrap_or_default());
+            *start = start
+                .wrapping_add(min)
+                .wrapping_add(trace_starts.get(trace).copied().unwrap_or_default());
         }
         Ok((rows, starts))
     }
@@ -85,23 +90,36 @@ impl<'b> BlockRows<'b> {
             SpanField::StatusCode => signed(self.dense(&span.status, want)?),
             SpanField::Start => {
                 let (rows, starts) = self.starts(want)?;
-                Loaded { rows, values: Values::UInt(starts) }
+                Loaded {
+                    rows,
+                    values: Values::UInt(starts),
+                }
             }
             SpanField::End => {
                 let (rows, mut ends) = self.starts(want)?;
                 let (_, durations) = self.dense(&span.duration, want)?;
-                ends.iter_mut().zip(durations).for_each(|(end, duration)| *end = end.wrapping_add(duration));
-                Loaded { rows, values: Values::UInt(ends) }
+                ends.iter_mut()
+                    .zip(durations)
+                    .for_each(|(end, duration)| *end = end.wrapping_add(duration));
+                Loaded {
+                    rows,
+                    values: Values::UInt(ends),
+                }
             }
             SpanField::Duration => {
                 let (rows, durations) = self.dense(&span.duration, want)?;
                 let durations = durations.into_iter().map(|d| d.cast_signed().max(0).cast_unsigned());
-                Loaded { rows, values: Values::UInt(durations.collect()) }
+                Loaded {
+                    rows,
+                    values: Values::UInt(durations.collect()),
+                }
             }
             SpanField::TraceState => return self.sparse(&Field::TraceState, want),
             SpanField::StatusMessage => return self.sparse(&Field::StatusMessage, want),
             SpanField::Flags => self.counts(&self.header().columns.spans, &Field::Flags, want)?,
-            SpanField::DroppedAttributesCount => self.counts(&self.header().columns.spans, &Field::DroppedAttributes, want)?,
+            SpanField::DroppedAttributesCount => {
+                self.counts(&self.header().columns.spans, &Field::DroppedAttributes, want)?
+            }
             SpanField::DroppedEventsCount => self.counts(&self.header().columns.spans, &Field::DroppedEvents, want)?,
             SpanField::DroppedLinksCount => self.counts(&self.header().columns.spans, &Field::DroppedLinks, want)?,
             SpanField::ScopeName => return self.of_scope(want, &|scope| non_empty(&scope.name)),
@@ -115,7 +133,10 @@ impl<'b> BlockRows<'b> {
             out.read(&mut self.pages, page.clone())?;
             rows.page(page);
         }
-        Ok(Loaded { rows: rows.finish(), values: out.finish(&mut self.pages)? })
+        Ok(Loaded {
+            rows: rows.finish(),
+            values: out.finish(&mut self.pages)?,
+        })
     }
 
     fn trace_ids(&mut self, want: &RowSet) -> Result<Loaded, StorageError> {
@@ -127,7 +148,10 @@ impl<'b> BlockRows<'b> {
             }
             rows.page(page);
         }
-        Ok(Loaded { rows: rows.finish(), values: Values::TraceIds(ids) })
+        Ok(Loaded {
+            rows: rows.finish(),
+            values: Values::TraceIds(ids),
+        })
     }
 
     fn span_ids(&mut self, want: &RowSet) -> Result<Loaded, StorageError> {
@@ -137,7 +161,10 @@ impl<'b> BlockRows<'b> {
             ids.extend(bytes.as_chunks::<8>().0.iter().map(|id| SpanId(*id)));
             rows.page(page);
         }
-        Ok(Loaded { rows: rows.finish(), values: Values::SpanIds(ids) })
+        Ok(Loaded {
+            rows: rows.finish(),
+            values: Values::SpanIds(ids),
+        })
     }
 
     fn parents(&mut self, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
@@ -148,7 +175,10 @@ impl<'b> BlockRows<'b> {
             rows.extend(batch.iter().map(|(row, _)| *row));
             ids.extend(batch.iter().map(|(_, id)| *id));
         }
-        Ok((!rows.is_empty()).then_some(Loaded { rows: LoadedRows::Sparse(rows), values: Values::SpanIds(ids) }))
+        Ok((!rows.is_empty()).then_some(Loaded {
+            rows: LoadedRows::Sparse(rows),
+            values: Values::SpanIds(ids),
+        }))
     }
 
     /// A sparse column of the span table by its field.
@@ -165,7 +195,9 @@ impl<'b> BlockRows<'b> {
 
     /// The values of column `number` of `table` in the pages with wanted rows.
     fn column(&mut self, table: &TableMeta, number: usize, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
-        let Some(meta) = table.columns.get(number) else { return Ok(None) };
+        let Some(meta) = table.columns.get(number) else {
+            return Ok(None);
+        };
         let layout = self.pages.layout(table)?;
         let having = layout.having(number as u16);
         let (mut rows, mut codes) = (Vec::new(), Vec::new());
@@ -182,7 +214,10 @@ impl<'b> BlockRows<'b> {
         if rows.is_empty() {
             return Ok(None);
         }
-        Ok(Some(Loaded { rows: LoadedRows::Sparse(rows), values: out.finish(&mut self.pages)? }))
+        Ok(Some(Loaded {
+            rows: LoadedRows::Sparse(rows),
+            values: out.finish(&mut self.pages)?,
+        }))
     }
 
     /// A count that is 0 where it is not stored.
@@ -191,24 +226,39 @@ impl<'b> BlockRows<'b> {
         if let Some(Loaded { rows, values }) = self.of_table(table, field, want)? {
             let values = match values {
                 Values::Int(values) => values,
-                Values::Const { value: AttrValue::Int(value), count } => vec![value; count],
+                Values::Const {
+                    value: AttrValue::Int(value),
+                    count,
+                } => vec![value; count],
                 _ => Vec::new(),
             };
             for (i, value) in values.into_iter().enumerate() {
-                counts.iter_mut().skip(rows.row(i) as usize).take(1).for_each(|count| *count = value);
+                counts
+                    .iter_mut()
+                    .skip(rows.row(i) as usize)
+                    .take(1)
+                    .for_each(|count| *count = value);
             }
         }
-        Ok(Loaded { rows: LoadedRows::Dense { start: 0 }, values: Values::Int(counts) })
+        Ok(Loaded {
+            rows: LoadedRows::Dense { start: 0 },
+            values: Values::Int(counts),
+        })
     }
 
     /// An attribute of the span, event or link table: its column, and what was spilled.
     fn attr(&mut self, table: &TableMeta, key: &str, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
-        let number = table.columns.iter().position(|c| matches!(&c.field, Field::Attr(k) if k == key));
+        let number = table
+            .columns
+            .iter()
+            .position(|c| matches!(&c.field, Field::Attr(k) if k == key));
         let loaded = match number {
             Some(number) => self.column(table, number, want)?,
             None => None,
         };
-        let Some(spill) = table.columns.iter().position(|c| c.field == Field::Spill) else { return Ok(loaded) };
+        let Some(spill) = table.columns.iter().position(|c| c.field == Field::Spill) else {
+            return Ok(loaded);
+        };
         let spilled = self.column(table, spill, want)?;
         Ok(values::with_spilled(loaded, spilled, key))
     }
@@ -218,7 +268,13 @@ impl<'b> BlockRows<'b> {
         let (rows, codes) = self.dense(&columns.span.resource, want)?;
         if key == SERVICE_NAME && self.header().services_are_texts {
             let header = self.header();
-            let service = |code: &u64| header.resource_services.get(*code as usize).copied().unwrap_or_default();
+            let service = |code: &u64| {
+                header
+                    .resource_services
+                    .get(*code as usize)
+                    .copied()
+                    .unwrap_or_default()
+            };
             let codes = codes.iter().map(service).collect();
             return Ok(values::of_dictionary(rows, codes, &header.services));
         }
@@ -249,10 +305,15 @@ impl<'b> BlockRows<'b> {
             EventField::Name => {
                 let mut out = Gathered::new(&columns.event.name);
                 out.read(&mut self.pages, 0..columns.events.rows)?;
-                Some(Loaded { rows: LoadedRows::Dense { start: 0 }, values: out.finish(&mut self.pages)? })
+                Some(Loaded {
+                    rows: LoadedRows::Dense { start: 0 },
+                    values: out.finish(&mut self.pages)?,
+                })
             }
             EventField::Time => Some(self.event_times(&owners)?),
-            EventField::DroppedAttributesCount => Some(self.counts(&columns.events, &Field::DroppedAttributes, &all)?),
+            EventField::DroppedAttributesCount => {
+                Some(self.counts(&columns.events, &Field::DroppedAttributes, &all)?)
+            }
             EventField::Attr(key) => self.attr(&columns.events, key, &all)?,
         };
         Ok(loaded.and_then(|loaded| values::for_owners(loaded, &owners, index, want)))
@@ -265,7 +326,10 @@ impl<'b> BlockRows<'b> {
         for (time, (row, _)) in times.iter_mut().zip(owners) {
             *time = time.wrapping_add(starts.get(*row as usize).copied().unwrap_or_default());
         }
-        Ok(Loaded { rows: LoadedRows::Dense { start: 0 }, values: Values::UInt(times) })
+        Ok(Loaded {
+            rows: LoadedRows::Dense { start: 0 },
+            values: Values::UInt(times),
+        })
     }
 
     fn link(&mut self, field: &LinkField, index: Option<u32>, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
@@ -294,13 +358,23 @@ impl<'b> BlockRows<'b> {
         // Ids that are zeros are no value.
         let number = 0..batch.links.len() as u32;
         Ok(Some(if of_trace {
-            let ids = number.zip(batch.links.iter().map(|l| l.trace_id)).filter(|(_, id)| !id.is_zero());
+            let ids = number
+                .zip(batch.links.iter().map(|l| l.trace_id))
+                .filter(|(_, id)| !id.is_zero());
             let (links, ids) = ids.unzip();
-            Loaded { rows: LoadedRows::Sparse(links), values: Values::TraceIds(ids) }
+            Loaded {
+                rows: LoadedRows::Sparse(links),
+                values: Values::TraceIds(ids),
+            }
         } else {
-            let ids = number.zip(batch.links.iter().map(|l| l.span_id)).filter(|(_, id)| !id.is_zero());
+            let ids = number
+                .zip(batch.links.iter().map(|l| l.span_id))
+                .filter(|(_, id)| !id.is_zero());
             let (links, ids) = ids.unzip();
-            Loaded { rows: LoadedRows::Sparse(links), values: Values::SpanIds(ids) }
+            Loaded {
+                rows: LoadedRows::Sparse(links),
+                values: Values::SpanIds(ids),
+            }
         }))
     }
 
@@ -311,10 +385,17 @@ impl<'b> BlockRows<'b> {
         let all = RowSet::of_range(table.rows, 0..table.rows);
         if let Some(Loaded { rows, values }) = self.of_table(table, &Field::TraceState, &all)? {
             for (i, value) in values::into_list(values).into_iter().enumerate() {
-                states.iter_mut().skip(rows.row(i) as usize).take(1).for_each(|state| *state = value.clone());
+                states
+                    .iter_mut()
+                    .skip(rows.row(i) as usize)
+                    .take(1)
+                    .for_each(|state| *state = value.clone());
             }
         }
-        Ok(Loaded { rows: LoadedRows::Dense { start: 0 }, values: Values::Mixed(states) })
+        Ok(Loaded {
+            rows: LoadedRows::Dense { start: 0 },
+            values: Values::Mixed(states),
+        })
     }
 }
 
@@ -334,13 +415,26 @@ impl RowSource for BlockRows<'_> {
     fn load(&mut self, column: &Column, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
         match column {
             Column::Field(field) => self.field(*field, want),
-            Column::Attr { level: AttrLevel::Resource, key } if !may_have_key(&self.header().resource_keys, key) => Ok(None),
-            Column::Attr { level: AttrLevel::Scope, key } if !may_have_key(&self.header().scope_keys, key) => Ok(None),
-            Column::Attr { level: AttrLevel::Resource, key } => self.of_resource(key, want),
-            Column::Attr { level: AttrLevel::Scope, key } => {
-                self.of_scope(want, &|scope| common::value::find(&scope.attributes, key).cloned())
-            }
-            Column::Attr { level: AttrLevel::Span, key } => self.attr(&self.header().columns.spans, key, want),
+            Column::Attr {
+                level: AttrLevel::Resource,
+                key,
+            } if !may_have_key(&self.header().resource_keys, key) => Ok(None),
+            Column::Attr {
+                level: AttrLevel::Scope,
+                key,
+            } if !may_have_key(&self.header().scope_keys, key) => Ok(None),
+            Column::Attr {
+                level: AttrLevel::Resource,
+                key,
+            } => self.of_resource(key, want),
+            Column::Attr {
+                level: AttrLevel::Scope,
+                key,
+            } => self.of_scope(want, &|scope| common::value::find(&scope.attributes, key).cloned()),
+            Column::Attr {
+                level: AttrLevel::Span,
+                key,
+            } => self.attr(&self.header().columns.spans, key, want),
             Column::Event { field, index } => self.event(field, *index, want),
             Column::Link { field, index } => self.link(field, *index, want),
         }
@@ -366,14 +460,19 @@ fn non_empty(text: &str) -> Option<AttrValue> {
 
 /// The column an attribute of this table has, and whether values may hide in the spill column.
 pub(super) fn attr_column<'t>(table: &'t TableMeta, key: &str) -> (Option<&'t ColumnMeta>, bool) {
-    let column = table.columns.iter().find(|c| matches!(&c.field, Field::Attr(k) if k == key));
+    let column = table
+        .columns
+        .iter()
+        .find(|c| matches!(&c.field, Field::Attr(k) if k == key));
     (column, table.columns.iter().any(|c| c.field == Field::Spill))
 }
 
 /// Pages of rows with at least one wanted row, as row ranges.
 fn wanted_pages(want: &RowSet) -> Vec<Range<u32>> {
     let rows = want.rows();
-    let pages = (0..rows).step_by(PAGE_VALUES).map(|start| start..(start + PAGE_VALUES as u32).min(rows));
+    let pages = (0..rows)
+        .step_by(PAGE_VALUES)
+        .map(|start| start..(start + PAGE_VALUES as u32).min(rows));
     pages.filter(|page| want.any_in(page.clone())).collect()
 }
 

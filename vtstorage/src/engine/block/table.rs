@@ -62,7 +62,11 @@ impl<'a> TableBuilder<'a> {
                 Some(Target::Unknown) | None => self.resolve(batch, table, map, cell.column),
                 Some(target) => *target,
             };
-            let bytes = if cell.kind.is_text() { batch.bytes(cell.text()) } else { &[] };
+            let bytes = if cell.kind.is_text() {
+                batch.bytes(cell.text())
+            } else {
+                &[]
+            };
             match target {
                 Target::Column(column) => self.push(column, cell.kind, cell.bits(), bytes),
                 _ => self.spill(batch, table, cell, bytes),
@@ -147,12 +151,16 @@ impl<'a> TableBuilder<'a> {
         }
         let hash = shape_hash(&self.shape);
         let (shapes, shape) = (&self.shapes, &self.shape);
-        let found = self.by_shape.find(hash, |c| shapes.get(*c as usize).is_some_and(|s| s == shape)).copied();
+        let found = self
+            .by_shape
+            .find(hash, |c| shapes.get(*c as usize).is_some_and(|s| s == shape))
+            .copied();
         let code = found.unwrap_or_else(|| {
             let code = self.shapes.len() as u32;
             self.shapes.push(self.shape.clone());
             let shapes = &self.shapes;
-            self.by_shape.insert_unique(hash, code, |c| shapes.get(*c as usize).map_or(0, |s| shape_hash(s)));
+            self.by_shape
+                .insert_unique(hash, code, |c| shapes.get(*c as usize).map_or(0, |s| shape_hash(s)));
             code
         });
         self.row_shapes.push(u64::from(code));
@@ -173,12 +181,19 @@ impl<'a> TableBuilder<'a> {
                 _ => column.encode(streams)?.meta,
             });
         }
-        Ok(TableMeta { rows, shapes, layout, columns })
+        Ok(TableMeta {
+            rows,
+            shapes,
+            layout,
+            columns,
+        })
     }
 }
 
 fn shape_hash(shape: &[u16]) -> u64 {
     shape.iter().fold(0x9e37_79b9_7f4a_7c15, |hash: u64, column| {
-        (hash ^ u64::from(*column)).wrapping_mul(0x2545_f491_4f6c_dd1d).rotate_left(23)
+        (hash ^ u64::from(*column))
+            .wrapping_mul(0x2545_f491_4f6c_dd1d)
+            .rotate_left(23)
     })
 }

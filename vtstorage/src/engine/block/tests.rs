@@ -58,7 +58,11 @@ fn by_identity(spans: impl IntoIterator<Item = (TenantId, Span)>) -> BTreeMap<St
 
 fn encoded(requests: &[ExportTraceServiceRequest], options: BlockOptions) -> Vec<Block> {
     let limits = DecodeLimits { max_columns: 5 };
-    encode(&batches(requests, limits), &options).unwrap().into_iter().map(stored).collect()
+    encode(&batches(requests, limits), &options)
+        .unwrap()
+        .into_iter()
+        .map(stored)
+        .collect()
 }
 
 proptest! {
@@ -141,28 +145,65 @@ proptest! {
 
 fn columns() -> Vec<Column> {
     use SpanField::{
-        Duration, End, Kind, Name, ParentSpanId, ScopeName, SpanId, Start, StatusCode, StatusMessage, TraceId, TraceState,
+        Duration, End, Kind, Name, ParentSpanId, ScopeName, SpanId, Start, StatusCode, StatusMessage, TraceId,
+        TraceState,
     };
     let fields = [
-        TraceId, SpanId, ParentSpanId, TraceState, SpanField::Flags, Name, Kind, Start, End, Duration, StatusCode,
-        StatusMessage, ScopeName, SpanField::DroppedLinksCount,
+        TraceId,
+        SpanId,
+        ParentSpanId,
+        TraceState,
+        SpanField::Flags,
+        Name,
+        Kind,
+        Start,
+        End,
+        Duration,
+        StatusCode,
+        StatusMessage,
+        ScopeName,
+        SpanField::DroppedLinksCount,
     ];
     let mut columns: Vec<Column> = fields.into_iter().map(Column::Field).collect();
     for key in ["http.route", "a", "", "größe", "service.name"] {
-        columns.extend([Column::span(key), Column::resource(key), Column::scope(key), Column::event(key), Column::link(key)]);
-        columns.push(Column::Event { field: EventField::Attr(key.into()), index: Some(1) });
+        columns.extend([
+            Column::span(key),
+            Column::resource(key),
+            Column::scope(key),
+            Column::event(key),
+            Column::link(key),
+        ]);
+        columns.push(Column::Event {
+            field: EventField::Attr(key.into()),
+            index: Some(1),
+        });
     }
-    columns.push(Column::Event { field: EventField::Name, index: None });
-    columns.push(Column::Event { field: EventField::Time, index: Some(0) });
-    columns.push(Column::Link { field: LinkField::TraceId, index: None });
-    columns.push(Column::Link { field: LinkField::SpanId, index: None });
+    columns.push(Column::Event {
+        field: EventField::Name,
+        index: None,
+    });
+    columns.push(Column::Event {
+        field: EventField::Time,
+        index: Some(0),
+    });
+    columns.push(Column::Link {
+        field: LinkField::TraceId,
+        index: None,
+    });
+    columns.push(Column::Link {
+        field: LinkField::SpanId,
+        index: None,
+    });
     columns
 }
 
 /// The text form of each value of a column in a span, as the row source promises them.
 fn texts_of(column: &Column, span: &Span) -> Vec<String> {
     let attr = |attributes: &[Attribute], key: &str| {
-        common::value::find(attributes, key).map(AttrValue::to_text).into_iter().collect::<Vec<_>>()
+        common::value::find(attributes, key)
+            .map(AttrValue::to_text)
+            .into_iter()
+            .collect::<Vec<_>>()
     };
     let non_empty = |text: &str| if text.is_empty() { vec![] } else { vec![text.to_owned()] };
     let signed = |value: u64| value.cast_signed().to_string();
@@ -178,7 +219,13 @@ fn texts_of(column: &Column, span: &Span) -> Vec<String> {
             SpanField::Start => vec![signed(span.start.0)],
             SpanField::End => vec![signed(span.end.0)],
             SpanField::Duration => {
-                vec![signed(span.end.0.wrapping_sub(span.start.0)).parse::<i64>().unwrap().max(0).to_string()]
+                vec![
+                    signed(span.end.0.wrapping_sub(span.start.0))
+                        .parse::<i64>()
+                        .unwrap()
+                        .max(0)
+                        .to_string(),
+                ]
             }
             SpanField::StatusCode => vec![span.status_code.0.to_string()],
             SpanField::StatusMessage => non_empty(&span.status_message),
@@ -186,11 +233,24 @@ fn texts_of(column: &Column, span: &Span) -> Vec<String> {
             SpanField::DroppedLinksCount => vec![span.dropped_links_count.to_string()],
             _ => unreachable!("not among the tested columns"),
         },
-        Column::Attr { level: common::query::AttrLevel::Resource, key } => attr(&span.resource.attributes, key),
-        Column::Attr { level: common::query::AttrLevel::Scope, key } => attr(&span.scope.attributes, key),
-        Column::Attr { level: common::query::AttrLevel::Span, key } => attr(&span.attributes, key),
+        Column::Attr {
+            level: common::query::AttrLevel::Resource,
+            key,
+        } => attr(&span.resource.attributes, key),
+        Column::Attr {
+            level: common::query::AttrLevel::Scope,
+            key,
+        } => attr(&span.scope.attributes, key),
+        Column::Attr {
+            level: common::query::AttrLevel::Span,
+            key,
+        } => attr(&span.attributes, key),
         Column::Event { field, index } => {
-            let events = span.events.iter().enumerate().filter(|(i, _)| index.is_none_or(|index| index as usize == *i));
+            let events = span
+                .events
+                .iter()
+                .enumerate()
+                .filter(|(i, _)| index.is_none_or(|index| index as usize == *i));
             let of = |(_, e): (usize, &common::span::Event)| match field {
                 EventField::Name => vec![e.name.to_string()],
                 EventField::Time => vec![signed(e.time.0)],
@@ -201,8 +261,16 @@ fn texts_of(column: &Column, span: &Span) -> Vec<String> {
         }
         Column::Link { field, .. } => {
             let of = |l: &common::span::Link| match field {
-                LinkField::TraceId => Some(l.trace_id).filter(|id| !id.is_zero()).iter().map(ToString::to_string).collect(),
-                LinkField::SpanId => Some(l.span_id).filter(|id| !id.is_zero()).iter().map(ToString::to_string).collect(),
+                LinkField::TraceId => Some(l.trace_id)
+                    .filter(|id| !id.is_zero())
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect(),
+                LinkField::SpanId => Some(l.span_id)
+                    .filter(|id| !id.is_zero())
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect(),
                 LinkField::Attr(key) => attr(&l.attributes, key),
                 _ => unreachable!("not among the tested columns"),
             };

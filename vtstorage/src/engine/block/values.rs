@@ -22,7 +22,12 @@ pub(super) struct Gathered<'m> {
 
 impl<'m> Gathered<'m> {
     pub(super) fn new(meta: &'m ColumnMeta) -> Self {
-        Self { meta, bits: Vec::new(), texts: Texts::default(), count: 0 }
+        Self {
+            meta,
+            bits: Vec::new(),
+            texts: Texts::default(),
+            count: 0,
+        }
     }
 
     /// The one value of a column that has no other.
@@ -55,7 +60,8 @@ impl<'m> Gathered<'m> {
             ColumnData::Dict { codes, .. } => pages.ints(codes, range, &mut self.bits),
             ColumnData::Fixed(stream) => {
                 let ids = pages.fixed(stream, range)?;
-                ids.chunks(usize::from(stream.width.max(1))).for_each(|id| self.texts.push(id));
+                ids.chunks(usize::from(stream.width.max(1)))
+                    .for_each(|id| self.texts.push(id));
                 Ok(())
             }
         }
@@ -63,13 +69,19 @@ impl<'m> Gathered<'m> {
 
     pub(super) fn finish(self, pages: &mut Pages<'_>) -> Result<Values, StorageError> {
         if let Some(value) = self.constant() {
-            return Ok(Values::Const { value: value?, count: self.count });
+            return Ok(Values::Const {
+                value: value?,
+                count: self.count,
+            });
         }
         let kind = self.meta.kind;
         Ok(match (&self.meta.data, kind) {
             (ColumnData::Dict { dict, .. }, Some(CellKind::Str)) => {
                 let codes = self.bits.into_iter().map(|code| code as u32).collect();
-                Values::Dict { dict: pages.all_texts(dict)?, codes }
+                Values::Dict {
+                    dict: pages.all_texts(dict)?,
+                    codes,
+                }
             }
             (ColumnData::Dict { dict, .. }, kind) => {
                 let dict = pages.all_texts(dict)?;
@@ -84,9 +96,12 @@ impl<'m> Gathered<'m> {
             }
             (ColumnData::Numbers(_), _) => Values::Int(self.bits.into_iter().map(u64::cast_signed).collect()),
             (_, Some(CellKind::Str)) => Values::Text(self.texts),
-            (_, Some(kind)) => {
-                Values::Mixed(self.texts.iter().map(|bytes| text_value(kind, bytes)).collect::<Result<_, _>>()?)
-            }
+            (_, Some(kind)) => Values::Mixed(
+                self.texts
+                    .iter()
+                    .map(|bytes| text_value(kind, bytes))
+                    .collect::<Result<_, _>>()?,
+            ),
             (_, None) => Values::Mixed(self.texts.iter().map(mixed).collect::<Result<_, _>>()?),
         })
     }
@@ -109,11 +124,16 @@ fn number(kind: CellKind, bits: u64) -> AttrValue {
 
 /// A value of a column of mixed types: see [`ColumnMeta::kind`].
 fn mixed(value: &[u8]) -> Result<AttrValue, WireError> {
-    let Some((kind, body)) = value.split_first() else { return Ok(AttrValue::Empty) };
+    let Some((kind, body)) = value.split_first() else {
+        return Ok(AttrValue::Empty);
+    };
     match CellKind::from_number(*kind) {
         None | Some(CellKind::Empty) => Ok(AttrValue::Empty),
         Some(kind) if kind.is_text() => text_value(kind, body),
-        Some(kind) => Ok(number(kind, body.first_chunk::<8>().map_or(0, |bits| u64::from_le_bytes(*bits)))),
+        Some(kind) => Ok(number(
+            kind,
+            body.first_chunk::<8>().map_or(0, |bits| u64::from_le_bytes(*bits)),
+        )),
     }
 }
 
@@ -124,7 +144,10 @@ pub(super) fn into_list(values: Values) -> Vec<AttrValue> {
         Values::Const { value, count } => vec![value; count],
         Values::Dict { dict, codes } => {
             let dict: Vec<AttrValue> = dict.iter().map(text).collect();
-            codes.iter().map(|code| dict.get(*code as usize).cloned().unwrap_or_default()).collect()
+            codes
+                .iter()
+                .map(|code| dict.get(*code as usize).cloned().unwrap_or_default())
+                .collect()
         }
         Values::Text(texts) => texts.iter().map(text).collect(),
         Values::Int(values) => values.into_iter().map(AttrValue::Int).collect(),
@@ -142,7 +165,12 @@ pub(super) fn with_spilled(column: Option<Loaded>, spilled: Option<Loaded>, key:
     let Some(spilled) = spilled else { return column };
     let mut all: Vec<(u32, AttrValue)> = Vec::new();
     if let Some(Loaded { rows, values }) = column {
-        all.extend(into_list(values).into_iter().enumerate().map(|(i, value)| (rows.row(i), value)));
+        all.extend(
+            into_list(values)
+                .into_iter()
+                .enumerate()
+                .map(|(i, value)| (rows.row(i), value)),
+        );
     }
     for (i, value) in into_list(spilled.values).into_iter().enumerate() {
         if let AttrValue::Map(entries) = value
@@ -162,7 +190,10 @@ fn from_pairs(pairs: Vec<(u32, AttrValue)>) -> Option<Loaded> {
         return None;
     }
     let (rows, values) = pairs.into_iter().unzip();
-    Some(Loaded { rows: LoadedRows::Sparse(rows), values: Values::Mixed(values) })
+    Some(Loaded {
+        rows: LoadedRows::Sparse(rows),
+        values: Values::Mixed(values),
+    })
 }
 
 /// One value (or none) for each origin of the block.
@@ -183,18 +214,28 @@ pub(super) fn by_code(rows: LoadedRows, codes: &[u64], values: &[Option<AttrValu
         names.sort_unstable();
         names.dedup();
         let place = |value: &Option<AttrValue>| {
-            value.as_ref().and_then(AttrValue::as_str).and_then(|v| names.binary_search(&v).ok()).map(|i| i as u32)
+            value
+                .as_ref()
+                .and_then(AttrValue::as_str)
+                .and_then(|v| names.binary_search(&v).ok())
+                .map(|i| i as u32)
         };
         let places: Vec<Option<u32>> = values.iter().map(place).collect();
         let found = codes.iter().map(|code| places.get(*code as usize).copied().flatten());
         let (rows, codes) = keep_some(rows, found);
         let mut dict = Texts::default();
         names.iter().for_each(|name| dict.push(name.as_bytes()));
-        return (!codes.is_empty()).then_some(Loaded { rows, values: Values::Dict { dict, codes } });
+        return (!codes.is_empty()).then_some(Loaded {
+            rows,
+            values: Values::Dict { dict, codes },
+        });
     }
     let found = codes.iter().map(|code| values.get(*code as usize).cloned().flatten());
     let (rows, values) = keep_some(rows, found);
-    (!values.is_empty()).then_some(Loaded { rows, values: Values::Mixed(values) })
+    (!values.is_empty()).then_some(Loaded {
+        rows,
+        values: Values::Mixed(values),
+    })
 }
 
 /// Codes into a list of names, of which the empty one is no value.
@@ -206,7 +247,10 @@ pub(super) fn of_dictionary(rows: LoadedRows, codes: Vec<u32>, names: &[String])
     } else {
         (rows, codes)
     };
-    (!codes.is_empty()).then_some(Loaded { rows, values: Values::Dict { dict, codes } })
+    (!codes.is_empty()).then_some(Loaded {
+        rows,
+        values: Values::Dict { dict, codes },
+    })
 }
 
 /// Drops rows without a value.
@@ -221,14 +265,21 @@ fn keep_some<T>(rows: LoadedRows, values: impl Iterator<Item = Option<T>>) -> (L
             None => dropped = true,
         }
     }
-    if dropped { (LoadedRows::Sparse(kept), out) } else { (rows, out) }
+    if dropped {
+        (LoadedRows::Sparse(kept), out)
+    } else {
+        (rows, out)
+    }
 }
 
 /// From values of events or links to values of their spans: those at `index`, or all.
 pub(super) fn for_owners(loaded: Loaded, owners: &[(u32, u32)], index: Option<u32>, want: &RowSet) -> Option<Loaded> {
-    let pairs = into_list(loaded.values).into_iter().enumerate().filter_map(|(i, value)| {
-        let (row, place) = *owners.get(loaded.rows.row(i) as usize)?;
-        (index.is_none_or(|index| index == place) && want.contains(row)).then_some((row, value))
-    });
+    let pairs = into_list(loaded.values)
+        .into_iter()
+        .enumerate()
+        .filter_map(|(i, value)| {
+            let (row, place) = *owners.get(loaded.rows.row(i) as usize)?;
+            (index.is_none_or(|index| index == place) && want.contains(row)).then_some((row, value))
+        });
     from_pairs(pairs.collect())
 }

@@ -22,7 +22,10 @@ use std::sync::Arc;
 
 /// Encodes batches as blocks: one or more for each day and epoch. Repeated spans (same identity) are kept once.
 pub fn encode(batches: &[Arc<SpanBatch>], options: &BlockOptions) -> Result<Vec<EncodedBlock>, StorageError> {
-    order::blocks(batches, options).iter().map(|rows| encode_block(batches, rows, options)).collect()
+    order::blocks(batches, options)
+        .iter()
+        .map(|rows| encode_block(batches, rows, options))
+        .collect()
 }
 
 fn encode_block(
@@ -65,13 +68,22 @@ struct Origins<'a> {
 impl<'a> Origins<'a> {
     fn new(batches: &'a [Arc<SpanBatch>], list: impl Fn(&'a SpanBatch) -> &'a [Origin]) -> Self {
         let of_batch = batches.iter().map(|b| vec![None; list(b).len()]).collect();
-        Self { distinct: Vec::new(), by_bytes: HashMap::new(), of_batch }
+        Self {
+            distinct: Vec::new(),
+            by_bytes: HashMap::new(),
+            of_batch,
+        }
     }
 
     #[inline]
     fn number(&mut self, batch: u32, origin: u32, list: &'a [Origin]) -> u64 {
-        let known = self.of_batch.get_mut(batch as usize).and_then(|b| b.get_mut(origin as usize));
-        let (Some(known), Some(bytes)) = (known, list.get(origin as usize)) else { return 0 };
+        let known = self
+            .of_batch
+            .get_mut(batch as usize)
+            .and_then(|b| b.get_mut(origin as usize));
+        let (Some(known), Some(bytes)) = (known, list.get(origin as usize)) else {
+            return 0;
+        };
         let distinct = &mut self.distinct;
         let number = *known.get_or_insert_with(|| {
             *self.by_bytes.entry(bytes).or_insert_with(|| {
@@ -152,7 +164,9 @@ impl<'a> Writer<'a> {
             }
             for at in trace {
                 let start = row_of(self.batches, *at).map_or(0, |(_, row)| row.start);
-                *minutes.entry((start % NANOS_PER_DAY / 60_000_000_000) as u16).or_default() += 1;
+                *minutes
+                    .entry((start % NANOS_PER_DAY / 60_000_000_000) as u16)
+                    .or_default() += 1;
             }
         }
         let mut before = (0, 0);
@@ -195,50 +209,70 @@ impl<'a> Writer<'a> {
         self.max_end = self.max_end.max(end);
     }
 
-    fn span(&mut self, number: u32, batch: &'a SpanBatch, row: usize, span: &'a SpanRow, start: u64, parents: &Parents) {
+    fn span(
+        &mut self,
+        number: u32,
+        batch: &'a SpanBatch,
+        row: usize,
+        span: &'a SpanRow,
+        start: u64,
+        parents: &Parents,
+    ) {
         let i = &mut self.intrinsics;
         i.span_id.extend_from_slice(&span.span_id.0);
         i.start.push(span.start - start);
         i.duration.push(span.end.wrapping_sub(span.start));
         i.kind.push(i64::from(span.kind).cast_unsigned());
         i.status.push(i64::from(span.status).cast_unsigned());
-        i.resource.push(self.resources.number(number, span.resource, &batch.resources));
+        i.resource
+            .push(self.resources.number(number, span.resource, &batch.resources));
         i.scope.push(self.scopes.number(number, span.scope, &batch.scopes));
         let parent = parents.place(span.parent);
         i.parent.push(parent.map_or(0, |place| u64::from(place) + 1));
         self.max_start = self.max_start.max(span.start);
         self.max_duration = self.max_duration.max(duration_nanos(span.start, span.end));
         self.names.push(CellKind::Str, 0, batch.bytes(span.name));
-        let Some([spans, events, links]) = self.maps.get_mut(number as usize) else { return };
+        let Some([spans, events, links]) = self.maps.get_mut(number as usize) else {
+            return;
+        };
         self.spans.cells(batch, &batch.spans, spans, batch.row_cells(row));
         if parent.is_none() && !span.parent.is_zero() {
-            self.spans.push_field(Field::OuterParent, CellKind::Bytes, 0, &span.parent.0);
+            self.spans
+                .push_field(Field::OuterParent, CellKind::Bytes, 0, &span.parent.0);
         }
         for event in batch.row_events(row) {
-            let Some(fields) = batch.events.get(event) else { continue };
+            let Some(fields) = batch.events.get(event) else {
+                continue;
+            };
             self.event_names.push(CellKind::Str, 0, batch.bytes(fields.name));
             self.intrinsics.event_time.push(fields.time.wrapping_sub(span.start));
-            self.events.cells(batch, &batch.event_cells, events, batch.event_cells(event));
+            self.events
+                .cells(batch, &batch.event_cells, events, batch.event_cells(event));
             self.events.end_row();
             self.events_end += 1;
         }
         if !batch.row_events(row).is_empty() {
-            self.spans.push_field(Field::EventsEnd, CellKind::Int, self.events_end, &[]);
+            self.spans
+                .push_field(Field::EventsEnd, CellKind::Int, self.events_end, &[]);
         }
         for link in batch.row_links(row) {
             let Some(fields) = batch.links.get(link) else { continue };
-            self.links.cells(batch, &batch.link_cells, links, batch.link_cells(link));
+            self.links
+                .cells(batch, &batch.link_cells, links, batch.link_cells(link));
             if fields.trace_id != span.trace_id {
-                self.links.push_field(Field::LinkTrace, CellKind::Bytes, 0, &fields.trace_id.0);
+                self.links
+                    .push_field(Field::LinkTrace, CellKind::Bytes, 0, &fields.trace_id.0);
             }
             if fields.span_id != span.parent {
-                self.links.push_field(Field::LinkSpan, CellKind::Bytes, 0, &fields.span_id.0);
+                self.links
+                    .push_field(Field::LinkSpan, CellKind::Bytes, 0, &fields.span_id.0);
             }
             self.links.end_row();
             self.links_end += 1;
         }
         if !batch.row_links(row).is_empty() {
-            self.spans.push_field(Field::LinksEnd, CellKind::Int, self.links_end, &[]);
+            self.spans
+                .push_field(Field::LinksEnd, CellKind::Int, self.links_end, &[]);
         }
         self.spans.end_row();
     }
@@ -248,7 +282,14 @@ impl<'a> Writer<'a> {
         let (rows, traces) = (self.rows(), self.traces.len() as u32);
         let services = services(&self.resources.distinct)?;
         let names = self.names.encode(&mut streams)?;
-        let catalogue = catalogue(&self.intrinsics, &self.tenants, &services, names.dictionary.as_ref(), self.batches, block);
+        let catalogue = catalogue(
+            &self.intrinsics,
+            &self.tenants,
+            &services,
+            names.dictionary.as_ref(),
+            self.batches,
+            block,
+        );
         let min_start = if rows == 0 { 0 } else { self.min_start };
         let services_are_texts = self.resources.distinct.iter().all(|origin| has_plain_service(origin));
         let mut distinct_services = services.clone();
@@ -288,7 +329,13 @@ impl<'a> Writer<'a> {
             columns,
             bytes: streams.chunks.iter().map(|(_, bytes)| bytes.len() as u64).sum(),
         };
-        Ok(EncodedBlock { day: block.day, header, chunks: streams.chunks, traces: self.traces, catalogue })
+        Ok(EncodedBlock {
+            day: block.day,
+            header,
+            chunks: streams.chunks,
+            traces: self.traces,
+            catalogue,
+        })
     }
 }
 
@@ -345,7 +392,9 @@ fn keys(
 
 /// Whether the resource's `service.name` is a text with content, or missing.
 fn has_plain_service(origin: &Origin) -> bool {
-    let name = read_resource(origin).ok().and_then(|r| common::value::find(&r.attributes, SERVICE_NAME).cloned());
+    let name = read_resource(origin)
+        .ok()
+        .and_then(|r| common::value::find(&r.attributes, SERVICE_NAME).cloned());
     name.is_none_or(|name| name.as_str().is_some_and(|name| !name.is_empty()))
 }
 
@@ -392,13 +441,19 @@ fn catalogue(
         let mut seen: HashMap<(&str, &[u8], u64), (u64, u64)> = HashMap::new();
         let mut by_code: HashMap<(u64, u64, u64), (u64, u64)> = HashMap::new();
         for (at, (row, (resource, kind))) in refs.iter().zip(rows.by_ref()) {
-            let Some((batch, span)) = row_of(batches, *at) else { continue };
+            let Some((batch, span)) = row_of(batches, *at) else {
+                continue;
+            };
             let code = names.and_then(|names| names.codes.get(row));
             let times = match code {
                 Some(code) => by_code.entry((*resource, *code, *kind)),
                 None => {
                     let service = services.get(*resource as usize).map_or("", |s| s);
-                    widen(seen.entry((service, batch.bytes(span.name), *kind)).or_insert((u64::MAX, 0)), span.start);
+                    widen(
+                        seen.entry((service, batch.bytes(span.name), *kind))
+                            .or_insert((u64::MAX, 0)),
+                        span.start,
+                    );
                     continue;
                 }
             };
@@ -406,19 +461,25 @@ fn catalogue(
         }
         for ((resource, code, kind), (first, last)) in by_code {
             let service = services.get(resource as usize).map_or("", |s| s);
-            let name = names.and_then(|names| names.texts.get(code as usize)).copied().unwrap_or_default();
+            let name = names
+                .and_then(|names| names.texts.get(code as usize))
+                .copied()
+                .unwrap_or_default();
             let times = seen.entry((service, name, kind)).or_insert((u64::MAX, 0));
             widen(times, first);
             widen(times, last);
         }
-        out.extend(seen.into_iter().map(|((service, name, kind), (first_seen, last_seen))| CatalogueEntry {
-            tenant: TenantId(tenant.tenant),
-            service: service.to_owned(),
-            name: String::from_utf8_lossy(name).into_owned(),
-            kind: kind.cast_signed() as i32,
-            first_seen,
-            last_seen,
-        }));
+        out.extend(
+            seen.into_iter()
+                .map(|((service, name, kind), (first_seen, last_seen))| CatalogueEntry {
+                    tenant: TenantId(tenant.tenant),
+                    service: service.to_owned(),
+                    name: String::from_utf8_lossy(name).into_owned(),
+                    kind: kind.cast_signed() as i32,
+                    first_seen,
+                    last_seen,
+                }),
+        );
     }
     out.sort_unstable();
     out

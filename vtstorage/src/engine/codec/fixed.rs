@@ -21,7 +21,11 @@ impl FixedStream {
         for page in values.chunks(PAGE_VALUES * step) {
             writer.page((page.len() / step) as u32, page);
         }
-        Self { width, count: (values.len() / step) as u32, segments: writer.finish() }
+        Self {
+            width,
+            count: (values.len() / step) as u32,
+            segments: writer.finish(),
+        }
     }
 
     /// The values of a page that should hold `n`.

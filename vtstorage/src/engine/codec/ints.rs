@@ -80,15 +80,26 @@ impl IntStream {
                 encoding
             }
         };
-        Ok(Self { kind, encoding, count, segments: writer.finish() })
+        Ok(Self {
+            kind,
+            encoding,
+            count,
+            segments: writer.finish(),
+        })
     }
 
     /// A reader of this stream's pages.
     pub fn decoder(&self) -> Result<IntDecoder, StorageError> {
         Ok(match &self.encoding {
             IntEncoding::Const(value) => IntDecoder::Const(*value),
-            IntEncoding::Packed { min, width } => IntDecoder::Packed { min: *min, width: *width },
-            IntEncoding::Zstd { min, width } => IntDecoder::Zstd { min: *min, width: *width },
+            IntEncoding::Packed { min, width } => IntDecoder::Packed {
+                min: *min,
+                width: *width,
+            },
+            IntEncoding::Zstd { min, width } => IntDecoder::Zstd {
+                min: *min,
+                width: *width,
+            },
             IntEncoding::Pco(meta) => {
                 let (file, rest) = FileDecompressor::new(meta.as_slice()).map_err(pco_error)?;
                 match self.kind {
@@ -128,7 +139,10 @@ impl IntDecoder {
                 let start = out.len();
                 out.resize(start + n, 0);
                 let room = out.get_mut(start..).unwrap_or_default();
-                chunk.page_decompressor(page, n).and_then(|mut p| p.read(room)).map_err(pco_error)?;
+                chunk
+                    .page_decompressor(page, n)
+                    .and_then(|mut p| p.read(room))
+                    .map_err(pco_error)?;
             }
             Self::Signed(chunk) => out.extend(read_pco(chunk, page, n)?.into_iter().map(i64::cast_unsigned)),
             Self::Double(chunk) => out.extend(read_pco(chunk, page, n)?.into_iter().map(f64::to_bits)),
@@ -147,18 +161,18 @@ fn read_pco<T: Number + Default>(
     n: usize,
 ) -> Result<Vec<T>, StorageError> {
     let mut out = vec![T::default(); n];
-    chunk.page_decompressor(page, n).and_then(|mut p| p.read(&mut out)).map_err(pco_error)?;
+    chunk
+        .page_decompressor(page, n)
+        .and_then(|mut p| p.read(&mut out))
+        .map_err(pco_error)?;
     Ok(out)
 }
 
 /// Looks at the range of all values and at three pages of them.
-fn choose(
-    kind: IntKind,
-    usage: IntUse,
-    values: &[u64],
-    packer: &mut Packer,
-) -> Result<IntEncoding, StorageError> {
-    let Some(first) = values.first() else { return Ok(IntEncoding::Const(0)) };
+fn choose(kind: IntKind, usage: IntUse, values: &[u64], packer: &mut Packer) -> Result<IntEncoding, StorageError> {
+    let Some(first) = values.first() else {
+        return Ok(IntEncoding::Const(0));
+    };
     if values.iter().all(|v| v == first) {
         return Ok(IntEncoding::Const(*first));
     }
@@ -173,9 +187,21 @@ fn choose(
     let sample = sample(values);
     if u32::try_from(spread).is_ok() {
         let width = (32 - (spread as u32).leading_zeros()) as u8;
-        let size = sample.iter().map(|p| p.len() * usize::from(width) / 8 + 1).sum::<usize>();
+        let size = sample
+            .iter()
+            .map(|p| p.len() * usize::from(width) / 8 + 1)
+            .sum::<usize>();
         offer(PACKED_BIAS * size as f64, IntEncoding::Packed { min, width });
-        let encoding = IntEncoding::Zstd { min, width: if width <= 8 { 1 } else if width <= 16 { 2 } else { 4 } };
+        let encoding = IntEncoding::Zstd {
+            min,
+            width: if width <= 8 {
+                1
+            } else if width <= 16 {
+                2
+            } else {
+                4
+            },
+        };
         let mut page = Vec::new();
         for values in &sample {
             write_page(&encoding, values, packer, &mut page)?;
@@ -198,7 +224,9 @@ fn bounds(kind: IntKind, values: &[u64]) -> (u64, u64) {
             });
             (min.cast_unsigned(), max.cast_unsigned())
         }
-        _ => values.iter().fold((u64::MAX, 0), |(min, max), v| (min.min(*v), max.max(*v))),
+        _ => values
+            .iter()
+            .fold((u64::MAX, 0), |(min, max), v| (min.min(*v), max.max(*v))),
     }
 }
 
@@ -207,7 +235,10 @@ fn sample(values: &[u64]) -> Vec<&[u64]> {
     let pages = values.len().div_ceil(PAGE_VALUES);
     let mut picked = vec![0, pages / 2, pages.saturating_sub(1)];
     picked.dedup();
-    picked.iter().filter_map(|p| values.chunks(PAGE_VALUES).nth(*p)).collect()
+    picked
+        .iter()
+        .filter_map(|p| values.chunks(PAGE_VALUES).nth(*p))
+        .collect()
 }
 
 fn config(n: usize) -> ChunkConfig {
@@ -215,7 +246,9 @@ fn config(n: usize) -> ChunkConfig {
     if n % PAGE_VALUES != 0 {
         pages.push(n % PAGE_VALUES);
     }
-    ChunkConfig::default().with_compression_level(PCO_LEVEL).with_paging_spec(PagingSpec::Exact(pages))
+    ChunkConfig::default()
+        .with_compression_level(PCO_LEVEL)
+        .with_paging_spec(PagingSpec::Exact(pages))
 }
 
 fn pco_size(kind: IntKind, values: &[u64]) -> Result<usize, StorageError> {
@@ -241,7 +274,9 @@ fn compress_pages<T: Number>(values: &[T], mut page: impl FnMut(usize, &[u8])) -
     let file = FileCompressor::default();
     let mut meta = Vec::new();
     file.write_header(&mut meta).map_err(pco_error)?;
-    let mut chunk = file.chunk_compressor(values, &config(values.len())).map_err(pco_error)?;
+    let mut chunk = file
+        .chunk_compressor(values, &config(values.len()))
+        .map_err(pco_error)?;
     chunk.write_meta(&mut meta).map_err(pco_error)?;
     let mut bytes = Vec::new();
     for (i, n) in chunk.n_per_page().into_iter().enumerate() {
@@ -262,7 +297,9 @@ fn write_page(
     match encoding {
         IntEncoding::Packed { min, width } => write_packed(values, *min, *width, out),
         IntEncoding::Zstd { min, width } => {
-            let raw = values.iter().flat_map(|v| v.wrapping_sub(*min).to_le_bytes().into_iter().take(usize::from(*width)));
+            let raw = values
+                .iter()
+                .flat_map(|v| v.wrapping_sub(*min).to_le_bytes().into_iter().take(usize::from(*width)));
             let raw: Vec<u8> = raw.collect();
             packer.pack(&raw, out)?;
         }
@@ -319,8 +356,16 @@ fn read_zstd(
     }
     match width {
         1 => out.extend(raw.iter().map(|v| min.wrapping_add(u64::from(*v)))),
-        2 => out.extend(raw.as_chunks::<2>().0.iter().map(|v| min.wrapping_add(u64::from(u16::from_le_bytes(*v))))),
-        _ => out.extend(raw.chunks(usize::from(width.max(1))).map(|v| min.wrapping_add(little_endian(v)))),
+        2 => out.extend(
+            raw.as_chunks::<2>()
+                .0
+                .iter()
+                .map(|v| min.wrapping_add(u64::from(u16::from_le_bytes(*v)))),
+        ),
+        _ => out.extend(
+            raw.chunks(usize::from(width.max(1)))
+                .map(|v| min.wrapping_add(little_endian(v))),
+        ),
     }
     Ok(())
 }
@@ -357,7 +402,11 @@ mod tests {
     }
 
     fn numbers() -> impl Strategy<Value = Vec<u64>> {
-        (prop_oneof![Just(1u64), Just(7), Just(300), Just(70_000), Just(u64::MAX)], any::<u64>(), 0usize..3_000)
+        (
+            prop_oneof![Just(1u64), Just(7), Just(300), Just(70_000), Just(u64::MAX)],
+            any::<u64>(),
+            0usize..3_000,
+        )
             .prop_flat_map(|(spread, base, n)| {
                 prop::collection::vec((0..=spread).prop_map(move |v| base.wrapping_add(v)), n)
             })
@@ -381,10 +430,16 @@ mod tests {
 
     #[test]
     fn the_encoding_follows_the_values() {
-        let encoding = |usage, values: &[u64]| choose(IntKind::Unsigned, usage, values, &mut Packer::new().unwrap()).unwrap();
+        let encoding =
+            |usage, values: &[u64]| choose(IntKind::Unsigned, usage, values, &mut Packer::new().unwrap()).unwrap();
         assert_eq!(encoding(IntUse::Codes, &[4; 9]), IntEncoding::Const(4));
-        let noise: Vec<u64> = (0..5_000u64).map(|i| xxhash_rust::xxh3::xxh3_64(&i.to_le_bytes()) % 200).collect();
-        assert!(matches!(encoding(IntUse::Codes, &noise), IntEncoding::Packed { width: 8, .. }));
+        let noise: Vec<u64> = (0..5_000u64)
+            .map(|i| xxhash_rust::xxh3::xxh3_64(&i.to_le_bytes()) % 200)
+            .collect();
+        assert!(matches!(
+            encoding(IntUse::Codes, &noise),
+            IntEncoding::Packed { width: 8, .. }
+        ));
         let runs: Vec<u64> = (0..5_000u64).map(|i| i / 500).collect();
         assert!(matches!(encoding(IntUse::Codes, &runs), IntEncoding::Zstd { .. }));
         let far: Vec<u64> = (0..5_000u64).map(|i| i * 1_000_000_000_007).collect();

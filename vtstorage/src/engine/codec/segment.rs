@@ -21,19 +21,31 @@ impl Segments {
     /// The chunk that holds the page of `value`.
     pub fn chunk_of(&self, value: u32) -> ChunkId {
         let segment = self.firsts.partition_point(|first| *first <= value).saturating_sub(1);
-        ChunkId { stream: self.stream, segment: segment as u16 }
+        ChunkId {
+            stream: self.stream,
+            segment: segment as u16,
+        }
     }
 
     /// The number of the first value after a chunk, of `count` values in all.
     pub fn end_of(&self, chunk: ChunkId, count: u32) -> u32 {
-        self.firsts.get(usize::from(chunk.segment) + 1).copied().unwrap_or(count)
+        self.firsts
+            .get(usize::from(chunk.segment) + 1)
+            .copied()
+            .unwrap_or(count)
     }
 
     /// All chunks of the stream with the range of their values, of `count` values in all.
     pub fn chunks(&self, count: u32) -> impl Iterator<Item = (ChunkId, Range<u32>)> + '_ {
         self.firsts.iter().enumerate().map(move |(i, first)| {
             let end = self.firsts.get(i + 1).copied().unwrap_or(count);
-            (ChunkId { stream: self.stream, segment: i as u16 }, *first..end)
+            (
+                ChunkId {
+                    stream: self.stream,
+                    segment: i as u16,
+                },
+                *first..end,
+            )
         })
     }
 }
@@ -50,8 +62,17 @@ pub struct SegmentWriter<'a> {
 
 impl<'a> SegmentWriter<'a> {
     pub fn new(stream: u16, chunks: &'a mut Vec<(ChunkId, Vec<u8>)>) -> Self {
-        let segments = Segments { stream, firsts: Vec::new() };
-        Self { segments, chunks, directory: Vec::new(), payload: Vec::new(), values: 0 }
+        let segments = Segments {
+            stream,
+            firsts: Vec::new(),
+        };
+        Self {
+            segments,
+            chunks,
+            directory: Vec::new(),
+            payload: Vec::new(),
+            values: 0,
+        }
     }
 
     /// Adds a page of `values` values.
@@ -64,7 +85,8 @@ impl<'a> SegmentWriter<'a> {
         }
         self.payload.extend_from_slice(bytes);
         self.directory.extend_from_slice(&self.values.to_le_bytes());
-        self.directory.extend_from_slice(&(self.payload.len() as u32).to_le_bytes());
+        self.directory
+            .extend_from_slice(&(self.payload.len() as u32).to_le_bytes());
         self.values += values;
     }
 
@@ -75,7 +97,13 @@ impl<'a> SegmentWriter<'a> {
         chunk.append(&mut self.directory);
         chunk.append(&mut self.payload);
         let segment = self.segments.firsts.len().saturating_sub(1) as u16;
-        self.chunks.push((ChunkId { stream: self.segments.stream, segment }, chunk));
+        self.chunks.push((
+            ChunkId {
+                stream: self.segments.stream,
+                segment,
+            },
+            chunk,
+        ));
     }
 
     pub fn finish(mut self) -> Segments {
@@ -98,7 +126,10 @@ impl Segment {
         let pages = bytes.first_chunk::<4>().map_or(0, |n| u32::from_le_bytes(*n) as usize);
         let segment = Self { bytes, pages };
         let payload = segment.bytes.len().checked_sub(4 + 8 * pages);
-        let end = pages.checked_sub(1).and_then(|last| segment.entry(last)).map(|(_, end)| end as usize);
+        let end = pages
+            .checked_sub(1)
+            .and_then(|last| segment.entry(last))
+            .map(|(_, end)| end as usize);
         match (payload, end) {
             (Some(payload), Some(end)) if payload == end => Ok(segment),
             _ => Err(StorageError::corrupt("segment", "its directory does not fit its bytes")),
@@ -108,7 +139,10 @@ impl Segment {
     fn entry(&self, page: usize) -> Option<(u32, u32)> {
         let entry = self.bytes.get(4 + 8 * page..)?.first_chunk::<8>()?;
         let (first, end) = entry.split_at(4);
-        Some((u32::from_le_bytes(first.try_into().ok()?), u32::from_le_bytes(end.try_into().ok()?)))
+        Some((
+            u32::from_le_bytes(first.try_into().ok()?),
+            u32::from_le_bytes(end.try_into().ok()?),
+        ))
     }
 
     pub fn pages(&self) -> usize {
@@ -119,7 +153,11 @@ impl Segment {
     pub fn page(&self, page: usize, end: u32) -> Result<(Range<u32>, &[u8]), StorageError> {
         let corrupt = || StorageError::corrupt("segment", "no such page");
         let (first, stop) = self.entry(page).filter(|_| page < self.pages).ok_or_else(corrupt)?;
-        let next = if page + 1 < self.pages { self.entry(page + 1).ok_or_else(corrupt)?.0 } else { end };
+        let next = if page + 1 < self.pages {
+            self.entry(page + 1).ok_or_else(corrupt)?.0
+        } else {
+            end
+        };
         let start = match page.checked_sub(1) {
             Some(before) => self.entry(before).ok_or_else(corrupt)?.1,
             None => 0,

@@ -42,7 +42,11 @@ impl TextStream {
             && rest.iter().all(|v| v.as_ref() == first.as_ref())
         {
             let encoding = TextEncoding::Const(first.as_ref().to_vec());
-            return Ok(Self { encoding, count, segments: Segments::default() });
+            return Ok(Self {
+                encoding,
+                count,
+                segments: Segments::default(),
+            });
         }
         let mut writer = SegmentWriter::new(stream, chunks);
         let (mut raw, mut page) = (Vec::new(), Vec::new());
@@ -53,7 +57,11 @@ impl TextStream {
             writer.page(now.len() as u32, &page);
             rest = later;
         }
-        Ok(Self { encoding: TextEncoding::Paged, count, segments: writer.finish() })
+        Ok(Self {
+            encoding: TextEncoding::Paged,
+            count,
+            segments: writer.finish(),
+        })
     }
 }
 

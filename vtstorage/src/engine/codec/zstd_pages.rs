@@ -29,11 +29,12 @@ impl Packer {
 pub struct Unpacker(Option<zstd::bulk::Decompressor<'static>>);
 
 impl Unpacker {
-
     /// The content of a page, which must be at most `limit` bytes.
     pub fn unpack(&mut self, page: &[u8], limit: usize) -> Result<Vec<u8>, StorageError> {
         let size = zstd::zstd_safe::get_frame_content_size(page).ok().flatten();
-        let size = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= limit);
+        let size = size
+            .and_then(|size| usize::try_from(size).ok())
+            .filter(|size| *size <= limit);
         let size = size.ok_or_else(|| StorageError::corrupt("compressed page", "its size is missing or too large"))?;
         let context = match &mut self.0 {
             Some(context) => context,
