@@ -17,6 +17,7 @@ mod prune;
 mod source;
 mod table;
 mod values;
+mod wanted;
 mod write;
 
 pub use cache::PageCache;

@@ -3,6 +3,7 @@
 use super::header::{BlockHeader, ColumnMeta, Field, TableMeta, may_have_key};
 use super::pages::Pages;
 use super::values::{self, Gathered};
+use super::wanted::{WantedRows, wanted_pages};
 use super::{Block, materialize, nested, prune};
 use crate::engine::batch::SpanBatch;
 use crate::engine::codec::{IntStream, PAGE_VALUES};
@@ -465,40 +466,4 @@ pub(super) fn attr_column<'t>(table: &'t TableMeta, key: &str) -> (Option<&'t Co
         .iter()
         .find(|c| matches!(&c.field, Field::Attr(k) if k == key));
     (column, table.columns.iter().any(|c| c.field == Field::Spill))
-}
-
-/// Pages of rows with at least one wanted row, as row ranges.
-fn wanted_pages(want: &RowSet) -> Vec<Range<u32>> {
-    let rows = want.rows();
-    let pages = (0..rows)
-        .step_by(PAGE_VALUES)
-        .map(|start| start..(start + PAGE_VALUES as u32).min(rows));
-    pages.filter(|page| want.any_in(page.clone())).collect()
-}
-
-/// Row numbers of loaded pages: dense as long as pages adjoin.
-#[derive(Default)]
-struct WantedRows {
-    run: Option<Range<u32>>,
-    sparse: Vec<u32>,
-}
-
-impl WantedRows {
-    fn page(&mut self, page: Range<u32>) {
-        match &mut self.run {
-            None if self.sparse.is_empty() => self.run = Some(page),
-            Some(run) if run.end == page.start => run.end = page.end,
-            _ => {
-                self.sparse.extend(self.run.take().into_iter().flatten());
-                self.sparse.extend(page);
-            }
-        }
-    }
-
-    fn finish(self) -> LoadedRows {
-        match self.run {
-            Some(run) => LoadedRows::Dense { start: run.start },
-            None => LoadedRows::Sparse(self.sparse),
-        }
-    }
 }
