@@ -2,6 +2,7 @@
 
 use crate::SelectConfig;
 use crate::jaeger::JaegerApi;
+use crate::logsql::api::{self as logsql, LogsqlApi};
 use crate::query::QueryRunner;
 use axum::Router;
 use axum::middleware::from_fn;
@@ -21,6 +22,7 @@ pub fn http_router(config: &SelectConfig, source: Arc<dyn SpanSource>) -> Router
     for base in JAEGER {
         router = router.nest(base, JaegerApi::new(config, runner.clone()).router());
     }
+    router = router.nest(logsql::BASE, LogsqlApi::new(runner).router());
     router = router
         .layer(from_fn(count_requests))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest));

@@ -4,5 +4,5 @@
 mod runner;
 mod status;
 
-pub use runner::QueryRunner;
+pub use runner::{QueryRunner, Running};
 pub use status::{http_status, retry_after};

@@ -1,7 +1,7 @@
 //! One query from the gate to its whole answer.
 
 use crate::SelectConfig;
-use common::contract::{QueryContext, QueryError, SpanSource, collect};
+use common::contract::{AnswerStream, QueryContext, QueryError, SpanSource, collect};
 use common::query::{Answer, Plan};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use std::sync::Arc;
@@ -36,7 +36,7 @@ impl QueryRunner {
     /// The whole answer to `plan`. Dropping the future cancels the query.
     pub async fn run(&self, plan: Plan) -> Result<Answer, QueryError> {
         let started = Instant::now();
-        let _turn = self.turn().await?;
+        let _turn = self.turn(self.max_duration).await?;
         let context = QueryContext::new(self.max_duration, self.max_memory);
         let _cancel = context.cancel_on_drop();
         let shape = plan.shape.clone();
@@ -50,13 +50,42 @@ impl QueryRunner {
         answer
     }
 
-    /// Waits until a query may run.
-    async fn turn(&self) -> Result<Turn, QueryError> {
+    /// Waits for a turn, then gives what runs the plans of one request: they share its turn, its limits and its
+    /// deadline, which is `timeout` from now, or the configured one if that is sooner.
+    pub async fn begin(&self, timeout: Option<Duration>) -> Result<Running, QueryError> {
+        let timeout = timeout.map_or(self.max_duration, |timeout| timeout.min(self.max_duration));
+        let turn = self.turn(timeout).await?;
+        Ok(Running {
+            source: self.source.clone(),
+            context: QueryContext::new(timeout, self.max_memory),
+            _turn: Some(turn),
+        })
+    }
+
+    /// As [`Self::begin`] without a turn and without a deadline, for requests that last as long as their client.
+    pub fn begin_endless(&self) -> Running {
+        Running {
+            source: self.source.clone(),
+            context: QueryContext::new(ENDLESS, self.max_memory),
+            _turn: None,
+        }
+    }
+
+    /// Writes a line if the query was slow.
+    pub fn log_if_slow(&self, took: Duration, what: &str, failed: bool) {
+        if !self.slow.is_zero() && took > self.slow {
+            counter!("vt_slow_queries_total").increment(1);
+            tracing::warn!(?took, query = what, failed, "slow query");
+        }
+    }
+
+    /// Waits until a query may run, for as long as it may take.
+    async fn turn(&self, timeout: Duration) -> Result<Turn, QueryError> {
         let permit = match self.gate.clone().try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) => {
                 counter!("vt_concurrent_select_limit_reached_total").increment(1);
-                let wait = self.max_queue.min(self.max_duration);
+                let wait = self.max_queue.min(timeout);
                 match tokio::time::timeout(wait, self.gate.clone().acquire_owned()).await {
                     Ok(Ok(permit)) => permit,
                     _ => {
@@ -70,6 +99,28 @@ impl QueryRunner {
         };
         gauge!("vt_concurrent_select_current").increment(1.0);
         Ok(Turn { _permit: permit })
+    }
+}
+
+/// The deadline of what has none.
+const ENDLESS: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// Runs the plans of one request. Its turn ends when this is dropped.
+pub struct Running {
+    source: Arc<dyn SpanSource>,
+    context: QueryContext,
+    _turn: Option<Turn>,
+}
+
+impl Running {
+    /// The limits that all plans of the request share.
+    pub fn context(&self) -> &QueryContext {
+        &self.context
+    }
+
+    /// The parts of the answer to one plan.
+    pub async fn parts(&self, plan: Plan) -> Result<AnswerStream, QueryError> {
+        self.source.query(plan, self.context.clone()).await
     }
 }
 

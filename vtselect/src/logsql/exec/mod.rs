@@ -16,4 +16,5 @@ pub mod stats;
 pub use account::Account;
 pub use error::ExecError;
 pub use pipeline::{ExecContext, Flow, NoSubqueries, Out, Pipe, Pipeline, Subqueries};
+pub(in crate::logsql) use pipes::subquery_values;
 pub use rows::{Rows, Text};

@@ -44,7 +44,7 @@ pub(super) fn row_filter(filter: &Filter, context: &ExecContext) -> Result<RowFi
 }
 
 /// The distinct values that a subquery gives. They stay in the filter, so their memory stays counted.
-fn values_of(subquery: &Subquery, context: &ExecContext) -> Result<Vec<String>, ExecError> {
+pub(in crate::logsql) fn values_of(subquery: &Subquery, context: &ExecContext) -> Result<Vec<String>, ExecError> {
     let mut account = Account::new(&context.query, "filter");
     let mut values = HashSet::new();
     context.subqueries.run(&subquery.query, &mut |rows| {

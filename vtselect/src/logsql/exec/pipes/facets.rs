@@ -6,8 +6,30 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 
 use super::super::super::ast::pipes;
-use super::super::{Account, ExecError, Flow, Out, Pipe, Rows, Text};
+use super::super::{Account, ExecContext, ExecError, Flow, Out, Pipe, Rows, Text};
 use common::query::logsql::order::compare_values;
+
+/// Facets of fields whose values are counted already.
+pub struct FacetValues(Facets);
+
+impl FacetValues {
+    /// No fields yet.
+    pub fn new(shape: &pipes::Facets, context: &ExecContext) -> Self {
+        Self(Facets::new(shape, Account::new(&context.query, "facets")))
+    }
+
+    /// Adds the values of a field: a single column, in which each value stands for as many rows as its place in
+    /// `times` says. The rows without a value must be there too.
+    pub fn add(&mut self, values: &Rows, times: &[u64]) -> Result<(), ExecError> {
+        self.0.rows = times.iter().sum();
+        self.0.add(values, |row| times.get(row).copied().unwrap_or_default())
+    }
+
+    /// The facets of all fields.
+    pub fn into_rows(self) -> Rows {
+        self.0.rows()
+    }
+}
 
 pub(super) struct Facets {
     shape: pipes::Facets,
@@ -49,20 +71,21 @@ fn compare((a, a_hits): &(&Text, u64), (b, b_hits): &(&Text, u64)) -> Ordering {
         .then_with(|| a.cmp(b))
 }
 
-impl Pipe for Facets {
-    fn push(&mut self, rows: Rows, _: &mut Out<'_>) -> Result<Flow, ExecError> {
-        self.rows += rows.len() as u64;
+impl Facets {
+    /// Adds rows, each of which stands for as many as `times` says.
+    fn add(&mut self, rows: &Rows, times: impl Fn(usize) -> u64) -> Result<(), ExecError> {
         for column in &rows.columns {
             let field = self
                 .fields
                 .entry(column.name.clone())
                 .or_insert_with(|| Some(HashMap::new()));
-            for value in column.values.iter().filter(|value| !value.is_empty()) {
+            let filled = column.values.iter().enumerate().filter(|(_, value)| !value.is_empty());
+            for (row, value) in filled {
                 let Some(values) = field else {
                     break;
                 };
                 if let Some(hits) = values.get_mut(value) {
-                    *hits += 1;
+                    *hits += times(row);
                     continue;
                 }
                 let too_many = values.len() as u64 >= self.shape.max_values_per_field;
@@ -70,14 +93,14 @@ impl Pipe for Facets {
                     *field = None;
                 } else {
                     self.account.grow(value.len() + 48)?;
-                    values.insert(value.clone(), 1);
+                    values.insert(value.clone(), times(row));
                 }
             }
         }
-        Ok(Flow::More)
+        Ok(())
     }
 
-    fn finish(&mut self, out: &mut Out<'_>) -> Result<(), ExecError> {
+    fn rows(&self) -> Rows {
         let mut columns: [Vec<Text>; 3] = Default::default();
         for (name, values) in &self.fields {
             for (value, hits) in values.iter().flat_map(|values| self.largest(values)) {
@@ -92,6 +115,18 @@ impl Pipe for Facets {
         for (name, values) in ["field_name", "field_value", "hits"].into_iter().zip(columns) {
             rows.set(name, values);
         }
-        out(rows).map(drop)
+        rows
+    }
+}
+
+impl Pipe for Facets {
+    fn push(&mut self, rows: Rows, _: &mut Out<'_>) -> Result<Flow, ExecError> {
+        self.rows += rows.len() as u64;
+        self.add(&rows, |_| 1)?;
+        Ok(Flow::More)
+    }
+
+    fn finish(&mut self, out: &mut Out<'_>) -> Result<(), ExecError> {
+        out(self.rows()).map(drop)
     }
 }

@@ -50,9 +50,36 @@ mod unpack_words;
 mod unroll;
 
 use super::super::ast::Pipe as Node;
-use super::{Account, ExecContext, ExecError, Pipe};
+use super::{Account, ExecContext, ExecError, Out, Pipe, Rows};
 use condition::Condition;
+pub(in crate::logsql) use condition::values_of as subquery_values;
+pub use facets::FacetValues;
 use per_block::{PerBlock, Transform};
+
+/// What comes out of a pipe that counts rows (`uniq`, `top`, `field_values`) when each of these rows stands for as many
+/// as its place in `times` says; an error for any other pipe.
+pub fn of_counts(
+    node: &Node,
+    rows: &Rows,
+    times: &[u64],
+    context: &ExecContext,
+    out: &mut Out<'_>,
+) -> Result<(), ExecError> {
+    let account = Account::new(&context.query, node.name());
+    let times = |row: usize| times.get(row).copied().unwrap_or_default();
+    let mut uniq = match node {
+        Node::Top(shape) => {
+            let mut top = top::Top::new(shape, account);
+            top.add(rows, times)?;
+            return top.finish(out);
+        }
+        Node::Uniq(shape) => uniq::Uniq::new(shape, account),
+        Node::FieldValues(shape) => field_values::new(shape, account),
+        other => return Err(ExecError::Unsupported(format!("pipe `{}` over counts", other.name()))),
+    };
+    uniq.push_times(rows, times, out)?;
+    uniq.finish(out)
+}
 
 /// Makes a pipe ready; an error for one that is parsed and not executed.
 pub(super) fn build(node: &Node, context: &ExecContext) -> Result<Box<dyn Pipe>, ExecError> {

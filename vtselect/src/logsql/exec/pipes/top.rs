@@ -49,20 +49,26 @@ impl Top {
         groups.sort_unstable_by(|a, b| self.compare(*a, *b));
         groups
     }
+
+    /// Adds rows, each of which stands for as many as `times` says.
+    pub(super) fn add(&mut self, rows: &Rows, times: impl Fn(usize) -> u64) -> Result<(), ExecError> {
+        let columns = Values::of_all(rows, &self.shape.by);
+        for row in 0..rows.len() {
+            let (group, bytes) = self.groups.add(&columns, row);
+            if let Some(count) = self.counts.get_mut(group) {
+                *count += times(row);
+            } else {
+                self.counts.push(times(row));
+                self.account.grow(bytes + size_of::<u64>())?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Pipe for Top {
     fn push(&mut self, rows: Rows, _: &mut Out<'_>) -> Result<Flow, ExecError> {
-        let columns = Values::of_all(&rows, &self.shape.by);
-        for row in 0..rows.len() {
-            let (group, bytes) = self.groups.add(&columns, row);
-            if let Some(count) = self.counts.get_mut(group) {
-                *count += 1;
-            } else {
-                self.counts.push(1);
-                self.account.grow(bytes + size_of::<u64>())?;
-            }
-        }
+        self.add(&rows, |_| 1)?;
         Ok(Flow::More)
     }
 

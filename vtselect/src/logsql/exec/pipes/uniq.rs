@@ -39,8 +39,8 @@ impl Uniq {
         }
     }
 
-    /// Counts a row; the tuple if it is a new one within the limit.
-    fn count(&mut self, columns: &[Values<'_>], row: usize) -> Result<Option<usize>, ExecError> {
+    /// Counts a row that stands for `times` ones; the tuple if it is a new one within the limit.
+    fn count(&mut self, columns: &[Values<'_>], row: usize, times: u64) -> Result<Option<usize>, ExecError> {
         let known = match self.groups.len() == self.limit {
             true => self.groups.find(columns, row).map(|group| (group, 0)),
             false => Some(self.groups.add(columns, row)),
@@ -50,10 +50,10 @@ impl Uniq {
             return Ok(None);
         };
         if let Some(count) = self.counts.get_mut(group) {
-            *count += 1;
+            *count += times;
             return Ok(None);
         }
-        self.counts.push(1);
+        self.counts.push(times);
         self.account.grow(bytes + size_of::<u64>())?;
         Ok(Some(group))
     }
@@ -75,16 +75,28 @@ impl Uniq {
     }
 }
 
-impl Pipe for Uniq {
-    fn push(&mut self, rows: Rows, out: &mut Out<'_>) -> Result<Flow, ExecError> {
-        let columns = Values::of_all(&rows, &self.by);
+impl Uniq {
+    /// Adds rows, each of which stands for as many as `times` says; the new tuples.
+    fn add(&mut self, rows: &Rows, times: impl Fn(usize) -> u64) -> Result<Vec<usize>, ExecError> {
+        let columns = Values::of_all(rows, &self.by);
         let mut new = Vec::new();
         for row in 0..rows.len() {
-            new.extend(self.count(&columns, row)?);
+            new.extend(self.count(&columns, row, times(row))?);
             if self.over_limit {
                 break;
             }
         }
+        Ok(new)
+    }
+
+    /// Adds rows as [`Self::add`]; `out` takes what comes of them at once.
+    pub(super) fn push_times(
+        &mut self,
+        rows: &Rows,
+        times: impl Fn(usize) -> u64,
+        out: &mut Out<'_>,
+    ) -> Result<Flow, ExecError> {
+        let new = self.add(rows, times)?;
         let full = self.over_limit || self.hits.is_none() && self.groups.len() == self.limit;
         let flow = if self.hits.is_none() && !new.is_empty() {
             out(self.rows(&new))?
@@ -92,6 +104,12 @@ impl Pipe for Uniq {
             Flow::More
         };
         Ok(if full { Flow::Enough } else { flow })
+    }
+}
+
+impl Pipe for Uniq {
+    fn push(&mut self, rows: Rows, out: &mut Out<'_>) -> Result<Flow, ExecError> {
+        self.push_times(&rows, |_| 1, out)
     }
 
     fn finish(&mut self, out: &mut Out<'_>) -> Result<(), ExecError> {

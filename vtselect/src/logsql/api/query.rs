@@ -1,0 +1,159 @@
+//! `query`: the rows, as they come.
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use common::contract::CancelOnDrop;
+use futures::stream;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::mpsc;
+
+use super::super::ast::pipes::{RowCount, Sort, SortField};
+use super::super::ast::{Pipe, Query};
+use super::super::exec::{ExecError, Flow};
+use super::super::fields::TIME;
+use super::super::run::Engine;
+use super::LogsqlApi;
+use super::arguments::{Call, QueryCall};
+use super::error::{ApiError, ErrorForm};
+use super::handle::Started;
+use super::ndjson::Lines;
+
+/// Lines are sent when there are so many bytes of them.
+const CHUNK: usize = 64 << 10;
+/// Chunks that wait for the client; then the query waits.
+const CHUNKS: usize = 4;
+
+const LINES: HeaderValue = HeaderValue::from_static("application/stream+json");
+
+/// A part of the answer.
+enum Chunk {
+    Some(Bytes),
+    Last(Bytes),
+    Failed(ApiError),
+}
+
+pub(super) async fn query(State(api): State<Arc<LogsqlApi>>, request: Request) -> Response {
+    respond(api, request)
+        .await
+        .unwrap_or_else(|error| error.respond(ErrorForm::Text))
+}
+
+async fn respond(api: Arc<LogsqlApi>, request: Request) -> Result<Response, ApiError> {
+    let mut call = Call::read(request).await?.into_query()?;
+    limit(&mut call)?;
+    if call.call.is_on("explain") {
+        return api
+            .answer(&call, None, |engine, query| {
+                engine.run(query, &mut |_| Ok(Flow::More))?;
+                Ok(String::new())
+            })
+            .await;
+    }
+    let Started { engine, query, guard } = api.start(&call, None).await?;
+    let (send, mut chunks) = mpsc::channel(CHUNKS);
+    let began = Instant::now();
+    tokio::task::spawn_blocking(move || {
+        let failed = produce(&engine, &query, &send);
+        api.runner.log_if_slow(began.elapsed(), &query.to_string(), failed);
+    });
+    match chunks.recv().await {
+        None => Err(ApiError::internal("the query ended without an answer")),
+        Some(Chunk::Failed(error)) => Err(error),
+        Some(Chunk::Last(bytes)) => Ok(([(CONTENT_TYPE, LINES)], bytes).into_response()),
+        Some(Chunk::Some(first)) => {
+            let body = Body::from_stream(following(first, chunks, guard));
+            Ok((StatusCode::OK, [(CONTENT_TYPE, LINES)], body).into_response())
+        }
+    }
+}
+
+/// Asks for the newest rows where the query allows it, else for any.
+fn limit(call: &mut QueryCall) -> Result<(), ApiError> {
+    let (limit, offset) = (call.call.count("limit")?, call.call.count("offset")?);
+    let query = &mut call.query;
+    if limit > 0 && query.can_return_last_rows() {
+        let by_time = |descending| {
+            vec![SortField {
+                name: TIME.to_owned(),
+                descending,
+            }]
+        };
+        query.pipes.push(Pipe::Sort(Sort {
+            by: by_time(true),
+            limit,
+            offset,
+            ..Sort::default()
+        }));
+        query.pipes.push(Pipe::Sort(Sort {
+            by: by_time(false),
+            ..Sort::default()
+        }));
+        return Ok(());
+    }
+    if offset > 0 {
+        query.pipes.push(Pipe::Offset(RowCount { rows: offset }));
+    }
+    if limit > 0 {
+        query.pipes.push(Pipe::Limit(RowCount { rows: limit }));
+    }
+    Ok(())
+}
+
+/// Runs the query and sends its lines; whether it failed.
+fn produce(engine: &Engine, query: &Query, send: &mpsc::Sender<Chunk>) -> bool {
+    let mut lines = Lines::of(query);
+    let result = engine.run(query, &mut |rows| {
+        lines.push(&rows);
+        if lines.text.len() < CHUNK {
+            return Ok(Flow::More);
+        }
+        let full = std::mem::replace(&mut lines.text, String::with_capacity(CHUNK + CHUNK / 4));
+        let sent = send.blocking_send(Chunk::Some(full.into()));
+        sent.map(|()| Flow::More).map_err(|_| ExecError::Cancelled)
+    });
+    let last = match &result {
+        Ok(()) => Chunk::Last(lines.text.into()),
+        Err(error) => Chunk::Failed(ApiError::execution(&query.to_string(), error)),
+    };
+    // Nobody listens any more where this fails.
+    let _ = send.blocking_send(last);
+    result.is_err()
+}
+
+/// The chunks of a response. An error after the first of them is a line of its own, then the connection breaks.
+fn following(
+    first: Bytes,
+    chunks: mpsc::Receiver<Chunk>,
+    guard: CancelOnDrop,
+) -> impl futures::Stream<Item = Result<Bytes, std::io::Error>> {
+    enum Next {
+        Send(Bytes),
+        Receive,
+        Break(String),
+        End,
+    }
+    stream::unfold(
+        (Next::Send(first), chunks, guard),
+        |(next, mut chunks, guard)| async move {
+            let (item, next) = match next {
+                Next::Send(bytes) => (Ok(bytes), Next::Receive),
+                Next::Break(message) => (Err(std::io::Error::other(message)), Next::End),
+                Next::End => return None,
+                Next::Receive => match chunks.recv().await? {
+                    Chunk::Some(bytes) => (Ok(bytes), Next::Receive),
+                    Chunk::Last(bytes) => (Ok(bytes), Next::End),
+                    Chunk::Failed(error) => {
+                        let line = format!("{}\n", error.message());
+                        (Ok(line.into()), Next::Break(error.message().to_owned()))
+                    }
+                },
+            };
+            Some((item, (next, chunks, guard)))
+        },
+    )
+}

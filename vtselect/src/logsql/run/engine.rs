@@ -1,0 +1,255 @@
+//! One request's queries: the query itself and those inside of it.
+
+use common::contract::{QueryContext, QueryError};
+use common::ids::TenantId;
+use common::query::{Answer, Groups, Plan, RowPart, ScanStats};
+use futures::StreamExt as _;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::runtime::Handle;
+
+use super::super::ast::{Filter, Pipe, Query};
+use super::super::exec::filters::{RowFilter, with_values};
+use super::super::exec::pipes::of_counts;
+use super::super::exec::{Account, ExecContext, ExecError, Flow, Out, Pipeline, Rows, Subqueries, subquery_values};
+use super::super::fields::StreamTexts;
+use super::super::plan::{Grouping, Layout, Planned, Source, plan};
+use super::super::value::SECOND;
+use super::{PlanRun, Report};
+use crate::query::Running;
+
+/// What the queries of a request share.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    pub tenant: TenantId,
+    /// The moment they are evaluated at, unix nanoseconds
+    pub now: i64,
+    /// What rates are divided by; without it the length of each query's time range
+    pub rate_seconds: Option<f64>,
+}
+
+/// Runs the queries of one request. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(Arc<Shared>);
+
+struct Shared {
+    running: Running,
+    runtime: Handle,
+    scope: Scope,
+    report: Mutex<Report>,
+}
+
+impl Engine {
+    /// An engine that waits for storage on `runtime`.
+    pub fn new(running: Running, runtime: Handle, scope: Scope) -> Self {
+        let report = Mutex::default();
+        Self(Arc::new(Shared {
+            running,
+            runtime,
+            scope,
+            report,
+        }))
+    }
+
+    /// The limits of the request.
+    pub fn limits(&self) -> &QueryContext {
+        self.0.running.context()
+    }
+
+    /// What all plans took so far.
+    pub fn report(&self) -> Report {
+        self.0.report.lock().clone()
+    }
+
+    pub(super) fn tenant(&self) -> TenantId {
+        self.0.scope.tenant
+    }
+
+    /// Runs a query, and gives its rows to `out` until there are no more or `out` has enough. Blocks.
+    pub fn run(&self, query: &Query, out: &mut Out<'_>) -> Result<(), ExecError> {
+        let context = self.context(query);
+        refuse_options(query)?;
+        let filter = with_values(&query.filter, &mut |subquery| subquery_values(subquery, &context))?;
+        let planned = plan(query, &filter, self.0.scope.tenant)?;
+        let mut pipeline = Pipeline::new(planned.pipes, &context)?;
+        let input = Input {
+            engine: self,
+            context: &context,
+            planned: &planned,
+        };
+        input.push_through(&mut pipeline, out)?;
+        pipeline.finish(out)
+    }
+
+    fn context(&self, query: &Query) -> ExecContext {
+        let own = || query.time_range().length().map(|length| length as f64 / SECOND as f64);
+        ExecContext {
+            query: self.limits().clone(),
+            now: self.0.scope.now,
+            rate_seconds: self.0.scope.rate_seconds.or_else(own).unwrap_or(1.0),
+            subqueries: Arc::new(self.clone()),
+        }
+    }
+
+    /// The whole answer to a plan for groups.
+    pub(super) fn groups(&self, plan: Plan, run: Explain) -> Result<Groups, ExecError> {
+        let mut whole = Answer::empty_for(&plan);
+        self.each_part(plan, run, &mut |part| {
+            whole.merge(part);
+            Ok(Flow::More)
+        })?;
+        match whole {
+            Answer::Groups { groups, .. } => Ok(groups),
+            _ => Ok(Groups::new()),
+        }
+    }
+
+    /// Gives the parts of the answer to `take` until there are no more or it has enough.
+    pub(super) fn each_part(
+        &self,
+        plan: Plan,
+        run: Explain,
+        take: &mut dyn FnMut(Answer) -> Result<Flow, ExecError>,
+    ) -> Result<(), ExecError> {
+        let started = Instant::now();
+        let mut stats = ScanStats::default();
+        let mut parts = self.wait(self.0.running.parts(plan.clone()))??;
+        while let Some(part) = self.wait(parts.next())? {
+            let part = part?;
+            add_stats(&mut stats, &part);
+            if take(part)? == Flow::Enough {
+                break;
+            }
+        }
+        self.0.report.lock().runs.push(PlanRun {
+            plan,
+            residual: run.residual,
+            pipes: run.pipes,
+            stats,
+            took: started.elapsed(),
+        });
+        Ok(())
+    }
+
+    /// Waits for storage, until the deadline.
+    fn wait<F: Future>(&self, work: F) -> Result<F::Output, ExecError> {
+        let limits = self.limits();
+        let left = limits.remaining();
+        let done = self
+            .0
+            .runtime
+            .block_on(async { tokio::time::timeout(left, work).await });
+        done.map_err(|_| {
+            let allowed = limits.elapsed().saturating_add(limits.remaining());
+            limits.cancel();
+            ExecError::Source(QueryError::DeadlineExceeded(allowed))
+        })
+    }
+}
+
+impl Subqueries for Engine {
+    fn run(&self, query: &Query, out: &mut Out<'_>) -> Result<(), ExecError> {
+        Engine::run(self, query, out)
+    }
+}
+
+/// What a report says of a plan besides the plan.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Explain {
+    pub residual: Option<String>,
+    pub pipes: Vec<String>,
+}
+
+/// Where the rows of a query come from.
+struct Input<'a> {
+    engine: &'a Engine,
+    context: &'a ExecContext,
+    planned: &'a Planned<'a>,
+}
+
+impl Input<'_> {
+    fn push_through(&self, pipeline: &mut Pipeline, out: &mut Out<'_>) -> Result<(), ExecError> {
+        let plan = self.planned.plan.clone();
+        let mut push = |rows| pipeline.push(rows, out);
+        match &self.planned.source {
+            Source::Rows(layout) => self.rows(plan, layout, &mut push),
+            Source::Stats(grouping) => self.stats(plan, grouping, &mut push),
+            Source::Counts(grouping, pipe) => self.counts(plan, grouping, pipe, &mut push),
+            Source::FieldNames(shape) => self.engine.field_names(plan, shape, &mut push),
+            Source::Facets(shape) => self.engine.facets(plan, shape, self.context, &mut push),
+        }
+    }
+
+    fn explain(&self) -> Explain {
+        Explain {
+            residual: self.planned.residual.as_ref().map(Filter::to_string),
+            pipes: self.planned.pipes.iter().map(Pipe::to_string).collect(),
+        }
+    }
+
+    fn streams(&self) -> StreamTexts {
+        StreamTexts::new(self.engine.tenant())
+    }
+
+    fn rows(&self, plan: Plan, layout: &Layout, push: &mut Out<'_>) -> Result<(), ExecError> {
+        let residual = self.planned.residual.as_ref().map(RowFilter::new).transpose()?;
+        let mut streams = self.streams();
+        let mut of_part = |part: RowPart| -> Result<Flow, ExecError> {
+            let mut account = Account::new(&self.context.query, "rows");
+            let mut rows = layout.rows(part, &mut streams);
+            account.grow(rows.memory_bytes())?;
+            if let Some(residual) = &residual {
+                let keep = residual.matches(&rows);
+                if keep.contains(&false) {
+                    rows.retain(&keep);
+                }
+            }
+            push(rows)
+        };
+        let take = &mut |answer| match answer {
+            Answer::Rows { parts, .. } => {
+                for part in parts {
+                    if of_part(part)? == Flow::Enough {
+                        return Ok(Flow::Enough);
+                    }
+                }
+                Ok(Flow::More)
+            }
+            _ => Ok(Flow::More),
+        };
+        self.engine.each_part(plan, self.explain(), take)
+    }
+
+    fn stats(&self, plan: Plan, grouping: &Grouping, push: &mut Out<'_>) -> Result<(), ExecError> {
+        let groups = self.engine.groups(plan, self.explain())?;
+        let seconds = self.context.rate_seconds;
+        grouping.rows(groups, seconds, &mut self.streams(), &mut |rows: Rows| {
+            Ok(push(rows)? == Flow::More)
+        })
+    }
+
+    fn counts(&self, plan: Plan, grouping: &Grouping, pipe: &Pipe, push: &mut Out<'_>) -> Result<(), ExecError> {
+        let groups = self.engine.groups(plan, self.explain())?;
+        let (rows, counts) = grouping.counts(groups, &mut self.streams());
+        of_counts(pipe, &rows, &counts, self.context, push)
+    }
+}
+
+fn add_stats(all: &mut ScanStats, part: &Answer) {
+    match part {
+        Answer::Traces { stats, .. }
+        | Answer::Calls { stats, .. }
+        | Answer::Rows { stats, .. }
+        | Answer::Groups { stats, .. } => all.add(stats),
+        Answer::Services(_) | Answer::Operations(_) | Answer::AttributeNames(_) => {}
+    }
+}
+
+/// Options that would change the answer and are not executed.
+fn refuse_options(query: &Query) -> Result<(), ExecError> {
+    match query.options.time_offset {
+        Some(_) => Err(ExecError::Unsupported("option `time_offset`".to_owned())),
+        None => Ok(()),
+    }
+}
