@@ -130,7 +130,7 @@ impl Block {
         let mut rows = self.rows(true);
         let tenants = self.header.tenants.iter();
         tenants
-            .map(|t| rows.read_rows(&[t.first_row..t.first_row + t.rows]))
+            .map(|t| rows.read_rows(std::slice::from_ref(&(t.first_row..t.first_row + t.rows))))
             .collect()
     }
 

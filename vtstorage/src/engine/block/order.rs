@@ -26,7 +26,7 @@ pub(super) struct BlockRows {
 
 /// The row a reference names.
 #[inline]
-pub(super) fn row_of<'a>(batches: &'a [Arc<SpanBatch>], at: RowRef) -> Option<(&'a SpanBatch, &'a SpanRow)> {
+pub(super) fn row_of(batches: &[Arc<SpanBatch>], at: RowRef) -> Option<(&SpanBatch, &SpanRow)> {
     let batch = batches.get(at.batch as usize)?;
     Some((batch, batch.rows.get(at.row as usize)?))
 }

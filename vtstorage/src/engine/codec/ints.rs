@@ -243,7 +243,7 @@ fn sample(values: &[u64]) -> Vec<&[u64]> {
 
 fn config(n: usize) -> ChunkConfig {
     let mut pages = vec![PAGE_VALUES; n / PAGE_VALUES];
-    if n % PAGE_VALUES != 0 {
+    if !n.is_multiple_of(PAGE_VALUES) {
         pages.push(n % PAGE_VALUES);
     }
     ChunkConfig::default()
