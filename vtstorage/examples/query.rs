@@ -8,6 +8,8 @@
 //! A corpus is a file of OTLP messages, each after its length as a little-endian u32; `CORPUS.ids` has a line per sampled
 //! trace: id, start in nanoseconds, number of spans, value of `enduser.id`.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
 use bytes::Bytes;
 use clap::Parser;
 use common::contract::{BatchWrite, QueryContext, SpanSink, collect};
