@@ -16,6 +16,7 @@ mod stddev;
 mod sum;
 #[cfg(test)]
 mod tests;
+mod text_set;
 mod texts;
 mod uniq;
 mod uniq_hash;

@@ -48,9 +48,20 @@ impl Quantile {
     /// Adds an integer.
     pub fn update_i64(&mut self, value: i64) {
         match &mut self.spilled {
-            Some(spilled) => spilled.add_int(value),
+            Some(spilled) => spilled.add_ints(&[value]),
             None => {
                 self.ints.push(value);
+                self.spill_if_many();
+            }
+        }
+    }
+
+    /// Adds integers.
+    pub fn update_i64s(&mut self, values: &[i64]) {
+        match &mut self.spilled {
+            Some(spilled) => spilled.add_ints(values),
+            None => {
+                self.ints.extend_from_slice(values);
                 self.spill_if_many();
             }
         }
@@ -141,7 +152,7 @@ impl Quantile {
         let texts = std::mem::take(&mut self.texts);
         self.text_bytes = 0;
         let spilled = self.spilled.get_or_insert_default();
-        ints.into_iter().for_each(|n| spilled.add_int(n));
+        spilled.add_ints(&ints);
         floats.into_iter().for_each(|f| spilled.add_float(f));
         texts.iter().for_each(|text| spilled.add_text(text));
         spilled
@@ -161,11 +172,14 @@ impl Default for Spilled {
 }
 
 impl Spilled {
-    fn add_int(&mut self, value: i64) {
+    fn add_ints(&mut self, values: &[i64]) {
+        let (Some(least), Some(greatest)) = (values.iter().min(), values.iter().max()) else {
+            return;
+        };
         self.forms.ints = true;
-        self.numbers.add(value as f64, 1);
-        self.least.update_i64(value);
-        self.greatest.update_i64(value);
+        self.least.update_i64(*least);
+        self.greatest.update_i64(*greatest);
+        values.iter().for_each(|value| self.numbers.add(*value as f64, 1));
     }
 
     fn add_float(&mut self, value: f64) {
@@ -246,7 +260,7 @@ impl Partial for Quantile {
         }
         match &mut self.spilled {
             Some(spilled) => {
-                other.ints.into_iter().for_each(|n| spilled.add_int(n));
+                spilled.add_ints(&other.ints);
                 other.floats.into_iter().for_each(|f| spilled.add_float(f));
                 other.texts.iter().for_each(|text| spilled.add_text(text));
             }

@@ -1,20 +1,17 @@
 //! Exact sets of distinct values.
 
-use hashbrown::{HashSet, hash_set::Entry};
+use hashbrown::HashSet;
 
 use super::super::value::parse_canonical_int;
 use super::Partial;
-
-/// About how much memory an entry of a set takes besides what it holds.
-const ENTRY_BYTES: usize = 24;
+use super::text_set::TextSet;
 
 /// Distinct tuples of values, at most `limit` of them unless that is 0. Integers take no text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uniq {
     limit: u64,
     ints: HashSet<i64>,
-    texts: HashSet<Box<str>>,
-    text_bytes: usize,
+    texts: TextSet,
 }
 
 impl Uniq {
@@ -23,8 +20,7 @@ impl Uniq {
         Self {
             limit,
             ints: HashSet::new(),
-            texts: HashSet::new(),
-            text_bytes: 0,
+            texts: TextSet::default(),
         }
     }
 
@@ -42,8 +38,8 @@ impl Uniq {
         }
         if let Some(n) = parse_canonical_int(value) {
             self.ints.insert(n);
-        } else if !self.texts.contains(value) {
-            self.insert(value.into());
+        } else {
+            self.texts.insert(value);
         }
     }
 
@@ -56,14 +52,6 @@ impl Uniq {
     /// More values would not change the result.
     pub fn is_full(&self) -> bool {
         self.limit > 0 && self.count() >= self.limit
-    }
-
-    fn insert(&mut self, value: Box<str>) {
-        let bytes = value.len();
-        if let Entry::Vacant(entry) = self.texts.entry(value) {
-            entry.insert();
-            self.text_bytes += bytes;
-        }
     }
 }
 
@@ -86,25 +74,19 @@ impl Uniq {
 
 impl Partial for Uniq {
     fn merge(&mut self, mut other: Self) {
-        if self.texts.len() < other.texts.len() {
-            std::mem::swap(&mut self.texts, &mut other.texts);
-            std::mem::swap(&mut self.text_bytes, &mut other.text_bytes);
-        }
         if self.ints.len() < other.ints.len() {
             std::mem::swap(&mut self.ints, &mut other.ints);
         }
         for value in other.ints {
             self.update_i64(value);
         }
-        for value in other.texts {
-            if self.is_full() {
-                break;
-            }
-            self.insert(value);
-        }
+        let (limit, ints) = (self.limit, self.ints.len() as u64);
+        let texts = std::mem::take(&mut other.texts);
+        self.texts
+            .merge(texts, |texts| limit == 0 || ints + (texts.len() as u64) < limit);
     }
 
     fn memory_bytes(&self) -> usize {
-        self.ints.capacity() * (size_of::<i64>() + 1) + self.texts.capacity() * ENTRY_BYTES + self.text_bytes
+        self.ints.capacity() * (size_of::<i64>() + 1) + self.texts.memory_bytes()
     }
 }
