@@ -1,5 +1,5 @@
 //! How long queries take in the engine, without a network: loads a corpus if the data directory has no spans yet, then
-//! runs a set of searches and look-ups many times and prints their median.
+//! runs a set of searches, look-ups and aggregates many times and prints their median.
 //!
 //! ```text
 //! cargo run --release -p vtstorage --example query -- CORPUS [--runs N] [--only NAME] [--storageDataPath DIR ...]
@@ -14,8 +14,12 @@ use bytes::Bytes;
 use clap::Parser;
 use common::contract::{BatchWrite, QueryContext, SpanSink, collect};
 use common::ids::{RequestId, TenantId, TraceId};
+use common::query::logsql::regexp::Regexp;
+use common::query::logsql::text::TextFilter;
+use common::query::logsql::value::{Bucket, BucketSize};
 use common::query::{
-    Answer, CatalogueQuery, Column, EventField, Filter, LinkField, Order, Plan, Predicate, Shape, SpanField, TextMatch,
+    AggregateQuery, Answer, CatalogueQuery, Column, EventField, Filter, Function, FunctionKind, GroupKey, LinkField,
+    Order, Plan, Predicate, Projection, RowOrder, RowsQuery, Shape, SpanField, TextMatch,
 };
 use common::time::{TimeRange, UnixNanos};
 use std::io::Read;
@@ -87,6 +91,53 @@ fn number(field: SpanField, min: i128, max: i128) -> Filter {
     Filter::Test(Column::Field(field), Predicate::Int { min, max })
 }
 
+fn field(column: Column, text: TextFilter) -> Filter {
+    Filter::Test(column, Predicate::Field(text))
+}
+
+fn exact(text: &str) -> TextFilter {
+    TextFilter::Exact(text.into())
+}
+
+fn regexp(text: &str) -> TextFilter {
+    TextFilter::Regexp(Regexp::unanchored(text).expect("pattern"))
+}
+
+fn function(kind: FunctionKind, columns: Vec<Column>) -> Function {
+    Function {
+        kind,
+        columns,
+        condition: None,
+    }
+}
+
+fn count() -> Function {
+    function(FunctionKind::Count, Vec::new())
+}
+
+fn p95() -> Function {
+    function(FunctionKind::Quantile, vec![Column::Field(SpanField::Duration)])
+}
+
+fn users() -> Function {
+    function(FunctionKind::CountUniq { limit: 0 }, vec![Column::span("enduser.id")])
+}
+
+fn by(column: Column) -> GroupKey {
+    GroupKey { column, bucket: None }
+}
+
+fn by_minute() -> GroupKey {
+    let bucket = Bucket {
+        size: BucketSize::Number(60e9),
+        offset: 0.0,
+    };
+    GroupKey {
+        column: Column::Field(SpanField::Start),
+        bucket: Some(bucket),
+    }
+}
+
 struct Sample {
     ids: Vec<TraceId>,
     users: Vec<String>,
@@ -121,6 +172,22 @@ fn plans(run: usize, sample: &Sample) -> Vec<(&'static str, Plan)> {
         shape: Shape::Search { limit, order },
     };
     let newest = |limit, filter| search(limit, Order::Newest, filter);
+    let aggregate = |filter, by, functions| Plan {
+        tenant,
+        range,
+        filter,
+        shape: Shape::Aggregate(AggregateQuery { by, functions }),
+    };
+    let rows = |filter, order, limit| Plan {
+        tenant,
+        range,
+        filter,
+        shape: Shape::Rows(RowsQuery {
+            projection: Projection::Spans,
+            order,
+            limit,
+        }),
+    };
     let cart = || service("cart-service");
     let id = sample.ids[run * 7 % sample.ids.len()];
     let user = &sample.users[run * 7 % sample.users.len()];
@@ -179,6 +246,82 @@ fn plans(run: usize, sample: &Sample) -> Vec<(&'static str, Plan)> {
         (
             "all spans regex",
             newest(20, Filter::Test(Column::span("url.full"), pattern)),
+        ),
+        ("count", aggregate(Filter::All, vec![], vec![count()])),
+        (
+            "hits per minute",
+            aggregate(Filter::All, vec![by_minute()], vec![count()]),
+        ),
+        (
+            "hits per minute where",
+            aggregate(
+                number(SpanField::Duration, 0, 1 << 60),
+                vec![by_minute()],
+                vec![count()],
+            ),
+        ),
+        (
+            "p95 by service",
+            aggregate(Filter::All, vec![by(Column::service())], vec![p95(), count()]),
+        ),
+        (
+            "p95 by route",
+            aggregate(
+                field(Column::service(), regexp("^(?:c.*)$")).and(!field(Column::span("http.route"), exact(""))),
+                vec![
+                    by(Column::service()),
+                    by(Column::span("http.route")),
+                    by(Column::span("http.response.status_code")),
+                ],
+                vec![p95()],
+            ),
+        ),
+        (
+            "count url regex",
+            aggregate(
+                field(Column::span("url.full"), regexp("orders/[0-9]*77$")),
+                vec![],
+                vec![count()],
+            ),
+        ),
+        ("distinct users", aggregate(Filter::All, vec![], vec![users()])),
+        (
+            "distinct users by service",
+            aggregate(Filter::All, vec![by(Column::service())], vec![users()]),
+        ),
+        (
+            "count by name",
+            aggregate(Filter::All, vec![by(Column::Field(SpanField::Name))], vec![count()]),
+        ),
+        (
+            "count by trace",
+            aggregate(Filter::All, vec![by(Column::Field(SpanField::TraceId))], vec![count()]),
+        ),
+        (
+            "slowest rows",
+            rows(
+                field(
+                    Column::Field(SpanField::Duration),
+                    TextFilter::Number {
+                        min: 500_000_001.0,
+                        max: f64::INFINITY,
+                    },
+                ),
+                RowOrder::ByNumber {
+                    column: Column::Field(SpanField::Duration),
+                    descending: true,
+                },
+                Some(20),
+            ),
+        ),
+        ("newest rows", rows(Filter::All, RowOrder::Newest, Some(100))),
+        (
+            "needle rows",
+            rows(field(Column::span("enduser.id"), exact(user)), RowOrder::Any, Some(100)),
+        ),
+        (
+            "all rows",
+            rows(field(Column::service(), exact("cart-service")), RowOrder::Any, None),
         ),
         (
             "calls",
