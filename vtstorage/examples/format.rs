@@ -156,8 +156,8 @@ fn name_table(table: &TableMeta, level: &str, names: &mut HashMap<u16, String>) 
 }
 
 fn name_column(column: &ColumnMeta, name: &str, names: &mut HashMap<u16, String>) {
-    if let Some(filter) = column.filter {
-        names.insert(filter, "filters".into());
+    if let Some(filter) = &column.filter {
+        names.insert(filter.stream, "filters".into());
     }
     match &column.data {
         ColumnData::Empty => {}

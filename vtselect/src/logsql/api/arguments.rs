@@ -163,7 +163,7 @@ impl Call {
         for text in self.all("extra_stream_filters").iter().filter(|text| !text.is_empty()) {
             query.add_filter(&extra_stream_filter(text, &context)?);
         }
-        for text in self.all("hidden_fields_filters").iter().filter(|text| !text.is_empty()) {
+        if let Some(text) = self.all("hidden_fields_filters").iter().find(|text| !text.is_empty()) {
             return Err(ApiError::bad_request(format!(
                 "hidden_fields_filters={text:?} is not supported"
             )));

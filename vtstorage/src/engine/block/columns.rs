@@ -244,7 +244,7 @@ fn encode_texts<'a>(
     let filtered = dictionary.as_ref().map_or(&values, |dictionary| &dictionary.texts);
     if wants_filter && filtered.len() > MIN_FILTERED {
         let hashes = filtered.iter().map(|text| membership::hash(text)).collect();
-        meta.filter = membership::build(hashes).map(|filter| streams.blob(&filter).stream);
+        meta.filter = membership::build(hashes).map(|filter| streams.blob(&filter));
     }
     Ok(dictionary)
 }

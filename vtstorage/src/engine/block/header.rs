@@ -80,8 +80,8 @@ pub struct ColumnMeta {
     /// Least and greatest value of ints and doubles, as bits
     pub bounds: Option<(u64, u64)>,
     pub data: ColumnData,
-    /// Stream of the membership filter over its texts
-    pub filter: Option<u16>,
+    /// The membership filter over its texts
+    pub filter: Option<Segments>,
 }
 
 /// Rows with sparse columns: spans, events or links. Which columns a row has, in order, is its shape.

@@ -7,7 +7,7 @@ use super::layout::Layout;
 use super::{Block, ChunkId};
 use crate::engine::codec::ints::{IntDecoder, IntEncoding};
 use crate::engine::codec::texts::TextEncoding;
-use crate::engine::codec::{FixedStream, IntStream, Segment, TextStream, Unpacker};
+use crate::engine::codec::{FixedStream, IntStream, Segment, Segments, TextStream, Unpacker};
 use crate::engine::error::StorageError;
 use crate::engine::rows::Texts;
 use bytes::Bytes;
@@ -49,11 +49,15 @@ impl<'b> Pages<'b> {
         self.bytes_read
     }
 
-    fn segment(&mut self, chunk: ChunkId) -> Result<Segment, StorageError> {
+    fn segment(&mut self, segments: &Segments, chunk: ChunkId) -> Result<Segment, StorageError> {
         if let Some(segment) = self.segments.get(&chunk) {
             return Ok(segment.clone());
         }
-        let segment = Segment::new(self.chunk(chunk)?)?;
+        let bytes = match segments.inline() {
+            Some(bytes) => bytes,
+            None => self.chunk(chunk)?,
+        };
+        let segment = Segment::new(bytes)?;
         self.segments.insert(chunk, segment.clone());
         Ok(segment)
     }
@@ -89,7 +93,7 @@ impl<'b> Pages<'b> {
             self.layouts.insert(table.layout.stream, layout.clone());
             return Ok(layout);
         }
-        let segment = self.segment(table.layout.chunk_of(0))?;
+        let segment = self.segment(&table.layout, table.layout.chunk_of(0))?;
         let layout = Arc::new(Layout::from_bytes(segment.page(0, 1)?.1)?);
         self.layouts.insert(table.layout.stream, layout.clone());
         self.share(shared, Cached::Layout(layout.clone()));
@@ -139,7 +143,7 @@ impl<'b> Pages<'b> {
             return Ok(page);
         }
         let chunk = stream.segments.chunk_of(value);
-        let segment = self.segment(chunk)?;
+        let segment = self.segment(&stream.segments, chunk)?;
         let (values, bytes) = segment.page(segment.page_of(value), stream.segments.end_of(chunk, stream.count))?;
         let decoder = match self.decoders.entry(stream.segments.stream) {
             hashbrown::hash_map::Entry::Occupied(entry) => entry.into_mut(),
@@ -165,7 +169,7 @@ impl<'b> Pages<'b> {
         }
         let mut decoder = stream.decoder()?;
         for (chunk, range) in stream.segments.chunks(stream.count) {
-            let segment = self.segment(chunk)?;
+            let segment = self.segment(&stream.segments, chunk)?;
             for page in 0..segment.pages() {
                 let (values, bytes) = segment.page(page, range.end)?;
                 decoder.decode(bytes, values.len(), &mut self.unpacker, &mut out)?;
@@ -182,7 +186,7 @@ impl<'b> Pages<'b> {
         let mut at = range.start;
         while at < range.end {
             let chunk = stream.segments.chunk_of(at);
-            let segment = self.segment(chunk)?;
+            let segment = self.segment(&stream.segments, chunk)?;
             let end = stream.segments.end_of(chunk, stream.count);
             let (values, bytes) = segment.page(segment.page_of(at), end)?;
             let ids = stream.decode(bytes, values.len())?;
@@ -227,7 +231,7 @@ impl<'b> Pages<'b> {
 
     fn text_page(&mut self, stream: &TextStream, value: u32) -> Result<Page<Texts>, StorageError> {
         let chunk = stream.segments.chunk_of(value);
-        let segment = self.segment(chunk)?;
+        let segment = self.segment(&stream.segments, chunk)?;
         let end = stream.segments.end_of(chunk, stream.count);
         let (values, bytes) = segment.page(segment.page_of(value), end)?;
         let key = (stream.segments.stream, values.start);
@@ -254,7 +258,7 @@ impl<'b> Pages<'b> {
             return Ok(out);
         }
         for (chunk, range) in stream.segments.chunks(stream.count) {
-            let segment = self.segment(chunk)?;
+            let segment = self.segment(&stream.segments, chunk)?;
             for page in 0..segment.pages() {
                 let (values, bytes) = segment.page(page, range.end)?;
                 out.append(&stream.decode(bytes, values.len(), &mut self.unpacker)?);
@@ -265,8 +269,8 @@ impl<'b> Pages<'b> {
 
     /// False only if `hash` is surely not among the column's texts.
     pub(super) fn filter_allows(&mut self, column: &ColumnMeta, hash: u64) -> Result<bool, StorageError> {
-        let Some(stream) = column.filter else { return Ok(true) };
-        let segment = self.segment(ChunkId { stream, segment: 0 })?;
+        let Some(filter) = &column.filter else { return Ok(true) };
+        let segment = self.segment(filter, filter.chunk_of(0))?;
         super::membership::may_contain(segment.page(0, 1)?.1, hash)
     }
 }

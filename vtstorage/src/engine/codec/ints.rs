@@ -391,8 +391,12 @@ mod tests {
         if matches!(stream.encoding, IntEncoding::Const(_)) {
             decoder.decode(&[], values.len(), &mut unpacker, &mut back).unwrap();
         }
-        for ((_, range), (_, bytes)) in stream.segments.chunks(stream.count).zip(chunks) {
-            let segment = Segment::new(bytes.into()).unwrap();
+        let inline = stream.segments.inline();
+        let stored = inline
+            .into_iter()
+            .chain(chunks.into_iter().map(|(_, bytes)| bytes.into()));
+        for ((_, range), bytes) in stream.segments.chunks(stream.count).zip(stored) {
+            let segment = Segment::new(bytes).unwrap();
             for page in 0..segment.pages() {
                 let (range, bytes) = segment.page(page, range.end).unwrap();
                 decoder.decode(bytes, range.len(), &mut unpacker, &mut back).unwrap();

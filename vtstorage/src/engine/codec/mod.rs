@@ -19,5 +19,8 @@ pub const PAGE_VALUES: usize = 1_024;
 /// Raw text in a page of texts, roughly: what one look-up has to decompress.
 pub const PAGE_TEXT_BYTES: usize = 8 << 10;
 
+/// A stream of one segment no larger than this lies in the block header: small dictionaries, mostly.
+pub const INLINE_BYTES: usize = 512;
+
 /// Bytes in a segment, roughly: what one look-up has to read.
 pub const SEGMENT_BYTES: usize = 16 << 10;

@@ -3,7 +3,7 @@
 //! Layout: number of pages (u32), then for each page the number of its first value (u32) and its end in the payload
 //! (u32), then the payload. All little-endian.
 
-use super::SEGMENT_BYTES;
+use super::{INLINE_BYTES, SEGMENT_BYTES};
 use crate::engine::block::ChunkId;
 use crate::engine::error::StorageError;
 use bytes::Bytes;
@@ -15,9 +15,16 @@ use std::ops::Range;
 pub struct Segments {
     pub stream: u16,
     firsts: Vec<u32>,
+    /// The only segment, where it is small
+    inline: Option<Vec<u8>>,
 }
 
 impl Segments {
+    /// The only segment's bytes, where they lie here and in no chunk.
+    pub fn inline(&self) -> Option<Bytes> {
+        self.inline.as_deref().map(Bytes::copy_from_slice)
+    }
+
     /// The chunk that holds the page of `value`.
     pub fn chunk_of(&self, value: u32) -> ChunkId {
         let segment = self.firsts.partition_point(|first| *first <= value).saturating_sub(1);
@@ -65,6 +72,7 @@ impl<'a> SegmentWriter<'a> {
         let segments = Segments {
             stream,
             firsts: Vec::new(),
+            inline: None,
         };
         Self {
             segments,
@@ -109,6 +117,10 @@ impl<'a> SegmentWriter<'a> {
     pub fn finish(mut self) -> Segments {
         if !self.directory.is_empty() {
             self.cut();
+        }
+        let is_only = self.segments.firsts.len() == 1;
+        if is_only && self.chunks.last().is_some_and(|(_, bytes)| bytes.len() <= INLINE_BYTES) {
+            self.segments.inline = self.chunks.pop().map(|(_, bytes)| bytes);
         }
         self.segments
     }
@@ -211,6 +223,17 @@ mod tests {
             assert!(values.contains(&value));
             assert_eq!(bytes, page);
         }
+    }
+
+    #[test]
+    fn a_small_stream_takes_no_chunk() {
+        let mut chunks = Vec::new();
+        let mut writer = SegmentWriter::new(1, &mut chunks);
+        writer.page(3, b"abc");
+        let segments = writer.finish();
+        assert!(chunks.is_empty());
+        let segment = Segment::new(segments.inline().unwrap()).unwrap();
+        assert_eq!(segment.page(0, 3).unwrap(), (0..3, b"abc".as_slice()));
     }
 
     #[test]

@@ -161,8 +161,12 @@ mod tests {
             return;
         }
         let mut back = Vec::new();
-        for ((_, range), (_, bytes)) in stream.segments.chunks(stream.count).zip(chunks) {
-            let segment = Segment::new(bytes.into()).unwrap();
+        let inline = stream.segments.inline();
+        let stored = inline
+            .into_iter()
+            .chain(chunks.into_iter().map(|(_, bytes)| bytes.into()));
+        for ((_, range), bytes) in stream.segments.chunks(stream.count).zip(stored) {
+            let segment = Segment::new(bytes).unwrap();
             for page in 0..segment.pages() {
                 let (range, bytes) = segment.page(page, range.end).unwrap();
                 let texts = stream.decode(bytes, range.len(), &mut Unpacker::default()).unwrap();
