@@ -101,6 +101,16 @@ impl RowSet {
         self.words.iter().all(|w| *w == 0)
     }
 
+    /// Whether all rows are members.
+    pub fn is_full(&self) -> bool {
+        self.count() == self.rows
+    }
+
+    /// Whether all rows of `other` are members.
+    pub fn contains_all(&self, other: &Self) -> bool {
+        self.rows == other.rows && self.words.iter().zip(&other.words).all(|(a, b)| b & !a == 0)
+    }
+
     /// Keeps the rows that are in `other` too.
     pub fn intersect(&mut self, other: &Self) {
         for (a, b) in self.words.iter_mut().zip(&other.words) {

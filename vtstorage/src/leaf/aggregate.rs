@@ -16,6 +16,7 @@ mod uniq;
 mod update;
 
 use super::fanout;
+use super::filter::Kept;
 use super::query::Query;
 use crate::engine::block::Block;
 use crate::engine::error::StorageError;
@@ -97,15 +98,17 @@ impl Work {
     /// Adds the matching rows of a source; false if its statistics ruled it out.
     fn add(&self, all: &mut Accumulator, source: &mut dyn RowSource) -> Result<bool, StorageError> {
         let (query, what) = (&self.query, &*self.what);
-        let found = query.filter.select(source, query.tenant(), &[query.range()])?;
+        let mut kept = Kept::new(&what.columns);
+        let found = query.filter.select_keeping(source, query.tenant(), &[query.range()], &mut kept)?;
         let Some(matching) = found else { return Ok(false) };
         query.count_rows(source);
         if matching.is_empty() {
             return Ok(true);
         }
-        let mut columns = Columns::new(&what.columns, &matching);
+        let mut columns = Columns::new(&what.columns, kept, &matching);
         let grouping = Grouping::new(what, &mut columns, source)?;
-        let slots: Vec<usize> = grouping.keys.iter().map(|key| all.slot(what, key)).collect();
+        let keys = grouping.keys.iter();
+        let slots: Vec<Option<usize>> = keys.map(|key| Some(all.slot(what, key.as_deref()?))).collect();
         for (number, function) in what.functions.iter().enumerate() {
             let condition = match &function.condition {
                 Some(condition) => Some(condition.narrow(source, query.tenant(), matching.clone())?),

@@ -29,14 +29,14 @@ struct Group {
 pub(super) struct States<'a> {
     groups: &'a mut [Group],
     function: usize,
-    slots: &'a [usize],
+    slots: &'a [Option<usize>],
 }
 
 impl States<'_> {
     /// The state of a group of the source.
     pub(super) fn get(&mut self, group: usize) -> Option<&mut State> {
-        let slot = self.slots.get(group)?;
-        self.groups.get_mut(*slot)?.states.get_mut(self.function)
+        let slot = self.slots.get(group).copied().flatten()?;
+        self.groups.get_mut(slot)?.states.get_mut(self.function)
     }
 }
 
@@ -73,7 +73,7 @@ impl Accumulator {
     }
 
     /// The states of function number `function` in the groups that lie at `slots`.
-    pub(super) fn states<'a>(&'a mut self, function: usize, slots: &'a [usize]) -> States<'a> {
+    pub(super) fn states<'a>(&'a mut self, function: usize, slots: &'a [Option<usize>]) -> States<'a> {
         States {
             groups: &mut self.groups,
             function,
@@ -82,8 +82,8 @@ impl Accumulator {
     }
 
     /// Notes that states at these places may have grown.
-    pub(super) fn touch(&mut self, slots: &[usize]) {
-        self.touched.extend_from_slice(slots);
+    pub(super) fn touch(&mut self, slots: &[Option<usize>]) {
+        self.touched.extend(slots.iter().flatten());
     }
 
     /// Reserves the memory that is used now.

@@ -1,6 +1,6 @@
 //! The texts of a column as small numbers: what rows are grouped by.
 
-use super::columns::{ColumnData, Shown, each, shown_text};
+use super::columns::{ColumnData, Shown, each, each_matching, shown_text};
 use crate::engine::rows::{Loaded, LoadedRows, RowSet, Texts, Values};
 use common::query::logsql::stats::Text;
 use common::query::logsql::value::{Bucket, BucketSize};
@@ -110,7 +110,7 @@ impl<'q> Coder<'q> {
 
     fn dict(&mut self, rows: &LoadedRows, dict: &Texts, codes: &[u32], attribute: bool) {
         let mut known: Vec<Option<u32>> = vec![None; dict.len()];
-        each(rows, codes, |row, code| {
+        each_matching(rows, codes, self.matching, |row, code| {
             let Some(known) = known.get_mut(*code as usize) else {
                 return;
             };
@@ -172,7 +172,7 @@ impl<'q> Coder<'q> {
         show: impl Fn(T) -> Shown<'static>,
     ) {
         let mut known: Vec<Option<u32>> = vec![None; last as usize + 1];
-        each(rows, values, |row, value| {
+        each_matching(rows, values, self.matching, |row, value| {
             let Some(known) = known.get_mut(place(*value) as usize) else {
                 return;
             };
@@ -187,7 +187,7 @@ impl<'q> Coder<'q> {
 
     fn map<T: Copy + Eq + Hash>(&mut self, rows: &LoadedRows, values: &[T], show: impl Fn(T) -> Shown<'static>) {
         let mut known: HashMap<T, u32> = HashMap::new();
-        each(rows, values, |row, value| {
+        each_matching(rows, values, self.matching, |row, value| {
             if self.matching.contains(row) {
                 let code = *known.entry(*value).or_insert_with(|| self.add_shown(show(*value)));
                 self.set(row, code);
@@ -197,7 +197,7 @@ impl<'q> Coder<'q> {
 
     fn distinct<T: Copy + Eq + Hash>(&mut self, rows: &LoadedRows, values: &[T], text: impl Fn(T) -> String) {
         let mut known: HashMap<T, u32> = HashMap::new();
-        each(rows, values, |row, value| {
+        each_matching(rows, values, self.matching, |row, value| {
             if self.matching.contains(row) {
                 let code = *known.entry(*value).or_insert_with(|| self.add(&text(*value)));
                 self.set(row, code);

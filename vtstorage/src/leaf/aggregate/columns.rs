@@ -3,6 +3,7 @@
 use super::coded::Coded;
 use crate::engine::error::StorageError;
 use crate::engine::rows::{Loaded, LoadedRows, RowSet, RowSource, Values};
+use crate::leaf::filter::Kept;
 use common::query::{Column, EMPTY_TEXT, double_text, field_text, is_attribute};
 use common::value::AttrValue;
 
@@ -34,10 +35,11 @@ pub(super) enum Shown<'v> {
 }
 
 impl<'q> Columns<'q> {
-    pub(super) fn new(columns: &'q [Column], matching: &'q RowSet) -> Self {
+    /// Columns, of which the filter may have loaded some.
+    pub(super) fn new(columns: &'q [Column], kept: Kept<'_>, matching: &'q RowSet) -> Self {
         Self {
             columns,
-            loaded: columns.iter().map(|_| None).collect(),
+            loaded: kept.into_columns(matching),
             matching,
         }
     }
@@ -140,6 +142,30 @@ impl ColumnData<'_> {
         }
     }
 }
+
+/// Calls `visit` with each value of matching rows and its row, and perhaps with others.
+#[inline]
+pub(super) fn each_matching<T>(
+    rows: &LoadedRows,
+    values: &[T],
+    matching: &RowSet,
+    mut visit: impl FnMut(u32, &T),
+) {
+    match rows {
+        LoadedRows::Dense { start } if matching.count() as usize * FEW < values.len() => {
+            for row in matching.iter() {
+                let value = row.checked_sub(*start).and_then(|place| values.get(place as usize));
+                if let Some(value) = value {
+                    visit(row, value);
+                }
+            }
+        }
+        rows => each(rows, values, visit),
+    }
+}
+
+/// With so many times more values than matching rows, rows are looked at one by one.
+const FEW: usize = 2;
 
 /// Calls `visit` with each value and its row.
 #[inline]

@@ -20,10 +20,10 @@ pub(super) trait Assign {
 /// All of these rows are one group.
 pub(super) struct One<'a>(pub(super) &'a RowSet);
 
-/// By row.
+/// By row, for all rows.
 pub(super) struct ByRow<'a>(pub(super) &'a [u32]);
 
-/// By row, for some of the rows.
+/// By row, for these rows.
 pub(super) struct Within<'a>(pub(super) &'a [u32], pub(super) &'a RowSet);
 
 impl Assign for One<'_> {
@@ -53,12 +53,12 @@ impl Assign for Within<'_> {
 
 /// The groups of the matching rows.
 pub(super) struct Grouping {
-    /// By row; `None` if all matching rows are one group
+    /// By row, of matching rows; `None` if they are all one group
     pub(super) by_row: Option<Vec<u32>>,
     /// Matching rows by group
     pub(super) counts: Vec<u64>,
-    /// By group; several groups may have one key
-    pub(super) keys: Vec<Vec<Text>>,
+    /// By group; several groups may have one key, and those without rows have none
+    pub(super) keys: Vec<Option<Vec<Text>>>,
 }
 
 impl Grouping {
@@ -71,7 +71,7 @@ impl Grouping {
             return Ok(Self {
                 by_row: None,
                 counts: vec![u64::from(columns.matching.count())],
-                keys: vec![Vec::new()],
+                keys: vec![Some(Vec::new())],
             });
         }
         let mut coded = Vec::with_capacity(what.keys.len());
@@ -81,12 +81,39 @@ impl Grouping {
                 coded.push(Coded::of_key(key, data, columns.matching));
             }
         }
+        if coded.len() == 1
+            && let Some(only) = coded.pop()
+        {
+            return Ok(Self::of_one_key(only, columns.matching));
+        }
         let combined = Combined::new(&coded, columns.matching);
         Ok(Self {
-            keys: combined.texts(&coded),
+            keys: combined.texts(&coded).into_iter().map(Some).collect(),
             by_row: Some(combined.by_row),
             counts: combined.counts,
         })
+    }
+
+    /// The codes are the groups.
+    fn of_one_key(coded: Coded, matching: &RowSet) -> Self {
+        let Coded { codes, texts } = coded;
+        let mut counts = vec![0; texts.len()];
+        let mut count = |code: &u32| {
+            if let Some(count) = counts.get_mut(*code as usize) {
+                *count += 1;
+            }
+        };
+        if matching.is_full() {
+            codes.iter().for_each(count);
+        } else {
+            matching.iter().filter_map(|row| codes.get(row as usize)).for_each(&mut count);
+        }
+        let used = texts.into_iter().zip(&counts);
+        Self {
+            keys: used.map(|(text, count)| (*count > 0).then(|| vec![text])).collect(),
+            by_row: Some(codes),
+            counts,
+        }
     }
 
     /// The number of groups.

@@ -70,7 +70,7 @@ impl<'a> HeaderCounts<'a> {
     }
 
     fn add_count(&self, all: &mut Accumulator, key: &[Text], spans: u64) {
-        let slot = [all.slot(self.what, key)];
+        let slot = [Some(all.slot(self.what, key))];
         for function in 0..self.what.functions.len() {
             if let Some(count) = all.states(function, &slot).get(0).and_then(Count::of_mut) {
                 count.add(spans);

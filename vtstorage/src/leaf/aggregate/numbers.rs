@@ -1,7 +1,7 @@
 //! Sums, extremes and quantiles: functions that read numbers, and texts where there are any.
 
 use super::accumulator::States;
-use super::columns::{ColumnData, Shown, each, shown_text};
+use super::columns::{ColumnData, Shown, each_matching, shown_text};
 use super::grouping::{Assign, NONE};
 use super::update::Update;
 use crate::engine::rows::{Loaded, LoadedRows, Texts, Values};
@@ -73,7 +73,7 @@ impl Sorted {
         }
         let mut ends = starts.clone();
         let mut numbers = vec![0; all];
-        each(rows, values, |row, value| {
+        each_matching(rows, values, update.rows, |row, value| {
             if let (Some(end), Some(number)) = (ends.get_mut(update.assign.group(row) as usize), number(value))
                 && let Some(place) = numbers.get_mut(*end)
             {
@@ -110,7 +110,7 @@ fn add_dict<A: Assign>(
 ) -> Vec<u64> {
     let mut counts = vec![0u32; dict.len() * update.members.len()];
     let mut missing = update.members.to_vec();
-    each(rows, codes, |row, code| {
+    each_matching(rows, codes, update.rows, |row, code| {
         let group = update.assign.group(row);
         if group != NONE
             && let Some(count) = counts.get_mut(group as usize * dict.len() + *code as usize)
@@ -162,8 +162,8 @@ fn add_shown<A: Assign>(update: &Update<'_, A>, data: ColumnData<'_>, states: &m
 
 fn add_ints(state: &mut State, ints: &[i64]) {
     match state {
-        State::Quantile(state) => ints.iter().for_each(|int| state.update_i64(*int)),
-        State::Sum(state) => ints.iter().for_each(|int| state.update_i64(*int)),
+        State::Quantile(state) => state.update_i64s(ints),
+        State::Sum(state) => state.update_total(ints.iter().map(|int| i128::from(*int)).sum(), ints.len() as u64),
         State::Extreme(state) => {
             let ends = ints.iter().min().into_iter().chain(ints.iter().max());
             ends.for_each(|int| state.update_i64(*int));

@@ -2,7 +2,7 @@
 
 use super::accumulator::States;
 use super::coded::Coded;
-use super::columns::{ColumnData, Shown, each, shown_text};
+use super::columns::{ColumnData, Shown, each_matching, shown_text};
 use super::grouping::{Assign, Combined, NONE};
 use super::update::Update;
 use crate::engine::rows::{Loaded, Values};
@@ -37,7 +37,7 @@ fn add_values<A: Assign>(update: &Update<'_, A>, data: ColumnData<'_>, states: &
             values: Values::Dict { dict, codes },
         }) => {
             let mut pairs = Pairs::new(update.members.len(), dict.len());
-            each(rows, codes, |row, code| pairs.insert(update.assign.group(row), *code));
+            each_matching(rows, codes, update.rows, |row, code| pairs.insert(update.assign.group(row), *code));
             pairs.for_each(|group, code| {
                 if let (Some(state), Shown::Text(text)) = (states.get(group), shown_text(dict.get(code), attribute)) {
                     add_text(state, text);

@@ -56,8 +56,8 @@ pub(super) fn update(
     }
     match (&grouping.by_row, condition) {
         (None, _) => with!(One(rows)),
-        (Some(by_row), None) => with!(ByRow(by_row)),
-        (Some(by_row), Some(condition)) => with!(Within(by_row, condition)),
+        (Some(by_row), _) if rows.is_full() => with!(ByRow(by_row)),
+        (Some(by_row), _) => with!(Within(by_row, rows)),
     }
 }
 

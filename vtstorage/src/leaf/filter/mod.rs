@@ -4,6 +4,7 @@
 
 mod cost;
 mod field;
+mod kept;
 mod select;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use common::contract::QueryError;
 use common::ids::{TenantId, TraceId};
 use common::query::{Column, Filter, Predicate, SpanField};
 use cost::Cost;
+pub use kept::Kept;
 use std::sync::Arc;
 use value::{IdTest, IntTest, ValueTest};
 
@@ -81,6 +83,17 @@ impl RowFilter {
         tenant: TenantId,
         bounds: &[Bound],
     ) -> Result<Option<RowSet>, StorageError> {
+        self.select_keeping(source, tenant, bounds, &mut Kept::new(&[]))
+    }
+
+    /// As [`Self::select`], and keeps columns that it loads and that are of use later.
+    pub fn select_keeping(
+        &self,
+        source: &mut dyn RowSource,
+        tenant: TenantId,
+        bounds: &[Bound],
+        kept: &mut Kept<'_>,
+    ) -> Result<Option<RowSet>, StorageError> {
         let mut left = RowSet::of_range(source.rows(), source.tenant_rows(tenant));
         let bounds: Vec<Test> = bounds.iter().map(Test::of_bound).collect();
         if left.is_empty() || !self.is_possible(source, &bounds)? {
@@ -88,7 +101,7 @@ impl RowFilter {
         }
         let before_bounds = self.conjuncts.partition_point(|(cost, _)| *cost < cost::NUMBER);
         let (first, last) = self.conjuncts.split_at(before_bounds);
-        let mut eval = Eval { source, tenant };
+        let mut eval = Eval { source, tenant, kept };
         for (_, node) in first {
             left = eval.rows(node, left)?;
         }
@@ -111,7 +124,8 @@ impl RowFilter {
         if !self.is_possible(source, &[])? {
             return Ok(RowSet::empty(candidates.rows()));
         }
-        let mut eval = Eval { source, tenant };
+        let kept = &mut Kept::new(&[]);
+        let mut eval = Eval { source, tenant, kept };
         self.conjuncts
             .iter()
             .try_fold(candidates, |left, (_, node)| eval.rows(node, left))
@@ -314,12 +328,13 @@ fn outward(bound: i128, beyond: fn(f64) -> f64) -> f64 {
 const EXACT: f64 = (1u64 << 53) as f64;
 
 /// One evaluation over one source.
-struct Eval<'a> {
+struct Eval<'a, 'c> {
     source: &'a mut dyn RowSource,
     tenant: TenantId,
+    kept: &'a mut Kept<'c>,
 }
 
-impl Eval<'_> {
+impl Eval<'_, '_> {
     /// Those of `candidates` that `node` holds for.
     fn rows(&mut self, node: &Node, candidates: RowSet) -> Result<RowSet, StorageError> {
         if candidates.is_empty() {
@@ -360,20 +375,24 @@ impl Eval<'_> {
         if let Some(traces) = test.traces() {
             return self.of_traces(&traces, candidates);
         }
-        let Some(loaded) = self.source.load(&test.column, &candidates)? else {
-            return Ok(if test.if_absent {
-                candidates
-            } else {
-                RowSet::empty(candidates.rows())
-            });
-        };
-        let mut found = select::select(&loaded, &test.value, &candidates);
-        if test.if_absent {
-            let mut absent = candidates.clone();
-            absent.subtract(&select::present(&loaded, candidates.rows()));
-            found.union(&absent);
+        let loaded = self.source.load(&test.column, &candidates)?;
+        let loaded_for = self.kept.wants(&test.column).then(|| candidates.clone());
+        match &loaded {
+            None if test.if_absent => {}
+            None => candidates = RowSet::empty(candidates.rows()),
+            Some(loaded) => {
+                let mut found = select::select(loaded, &test.value, &candidates);
+                if test.if_absent {
+                    let mut absent = candidates.clone();
+                    absent.subtract(&select::present(loaded, candidates.rows()));
+                    found.union(&absent);
+                }
+                candidates.intersect(&found);
+            }
         }
-        candidates.intersect(&found);
+        if let Some(rows) = loaded_for {
+            self.kept.keep(&test.column, rows, loaded);
+        }
         Ok(candidates)
     }
 
