@@ -3,6 +3,7 @@
 
 mod arena;
 mod cell;
+mod concat;
 mod decode;
 mod gather;
 mod intern;

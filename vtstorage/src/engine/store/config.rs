@@ -41,7 +41,8 @@ pub struct StorageConfig {
     #[arg(long = "retention.maxDiskUsagePercent", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub retention_max_disk_usage_percent: u8,
 
-    /// Writes are refused while less than this is free on the disk.
+    /// Writes are refused while less than this is free on the disk, beside room for what is in memory and not written
+    /// yet.
     #[arg(long = "storage.minFreeDiskSpaceBytes", default_value = "10MB")]
     pub storage_min_free_disk_space_bytes: ByteSize,
 

@@ -126,7 +126,7 @@ impl Shared {
         self.flushes.room.notify_waiters();
         self.plan_merges(&new);
         self.flushes.status.send_modify(|status| status.flushed = head.upto);
-        self.rocks.trim_wal()?;
+        self.rocks.trim_wal(self.live.head_stats().wal_bytes)?;
         self.hit(Failpoint::FlushDone)
     }
 

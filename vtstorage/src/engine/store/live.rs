@@ -4,7 +4,7 @@
 //! The gate makes a seal exact: an append holds it shared from the moment it takes a WAL sequence until its spans are in
 //! the open head, a seal holds it alone. So a head sealed at S has every batch up to S that is in no earlier head.
 
-use super::view::{HeadBatch, HeadList, Partitions, View};
+use super::view::{Chunk, HeadBatch, HeadList, Partitions, View, join};
 use parking_lot::{Mutex, RwLock};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -76,6 +76,15 @@ pub(crate) struct Appended {
     pub(crate) sealed: bool,
 }
 
+/// What is to be done after a batch came to a head.
+struct Pushed {
+    /// The number of the head
+    head: u64,
+    full: bool,
+    /// A chunk of it that became full, with its place
+    chunk: Option<(usize, Chunk)>,
+}
+
 impl Live {
     /// `next` is the first WAL sequence to be given out.
     pub(crate) fn new(next: u64, limits: HeadLimits, partitions: Partitions) -> Self {
@@ -111,7 +120,7 @@ impl Live {
                 }
             }
         };
-        let number = match log(self.next.fetch_add(1, Ordering::Relaxed)) {
+        let pushed = match log(self.next.fetch_add(1, Ordering::Relaxed)) {
             Ok(()) => self.push(batch, wal_bytes),
             Err(e) => {
                 self.state.lock().open.claimed_rows -= rows;
@@ -119,10 +128,9 @@ impl Live {
             }
         };
         drop(gate);
-        if let Some(full) = number {
-            sealed |= self.seal_number(full);
-        }
-        Ok(Appended { sealed })
+        Ok(Appended {
+            sealed: self.tidy(pushed) || sealed,
+        })
     }
 
     /// Makes room for a batch in the open head, or says which head is in its way. The gate is held.
@@ -135,8 +143,8 @@ impl Live {
         Ok(())
     }
 
-    /// Puts a logged batch in the open head; gives the head's number if it is full then.
-    fn push(&self, batch: HeadBatch, wal_bytes: u64) -> Option<u64> {
+    /// Puts a logged batch in the open head.
+    fn push(&self, batch: HeadBatch, wal_bytes: u64) -> Pushed {
         let bytes = batch.batch.memory_bytes();
         self.held.fetch_add(bytes, Ordering::Relaxed);
         let open = &mut self.state.lock().open;
@@ -144,8 +152,40 @@ impl Live {
         open.bytes += bytes;
         open.wal_bytes += wal_bytes;
         open.since.get_or_insert_with(Instant::now);
-        open.list.push(batch);
-        (open.rows >= self.limits.rows || open.bytes >= self.limits.bytes).then_some(open.number)
+        let chunk = open.list.push(batch);
+        let full = open.rows >= self.limits.rows || open.bytes >= self.limits.bytes;
+        Pushed {
+            head: open.number,
+            full,
+            chunk,
+        }
+    }
+
+    /// Seals a head that became full, or joins the small batches of a chunk that did. Says whether it sealed.
+    fn tidy(&self, pushed: Pushed) -> bool {
+        if pushed.full {
+            return self.seal_number(pushed.head);
+        }
+        if let Some((place, chunk)) = pushed.chunk
+            && let Some(joined) = join(&chunk)
+        {
+            self.replace(pushed.head, place, &chunk, joined);
+        }
+        false
+    }
+
+    /// Puts other batches in the place of a chunk, unless the head was sealed meanwhile.
+    fn replace(&self, head: u64, place: usize, chunk: &[HeadBatch], joined: Chunk) {
+        let bytes = |chunk: &[HeadBatch]| chunk.iter().map(|head| head.batch.memory_bytes()).sum::<usize>();
+        let (before, after) = (bytes(chunk), bytes(&joined));
+        let open = &mut self.state.lock().open;
+        if open.number == head {
+            open.list.replace(place, joined);
+            open.bytes = (open.bytes + after).saturating_sub(before);
+            // Both sums belong to one head: what was added is taken away again when it is flushed.
+            self.held.fetch_add(after, Ordering::Relaxed);
+            self.held.fetch_sub(before, Ordering::Relaxed);
+        }
     }
 
     /// Takes back a batch that the log holds from before a restart, in the order of sequences.
@@ -158,9 +198,8 @@ impl Live {
             let _ = self.claim(rows);
         }
         self.continue_at(sequence + 1);
-        if let Some(full) = self.push(batch, wal_bytes) {
-            self.seal_number(full);
-        }
+        let pushed = self.push(batch, wal_bytes);
+        self.tidy(pushed);
     }
 
     /// The next batch gets this sequence.

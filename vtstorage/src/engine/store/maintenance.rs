@@ -6,19 +6,33 @@ use super::retention::DaySize;
 use super::shared::Shared;
 use crate::engine::error::StorageError;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const TICK: Duration = Duration::from_secs(1);
-/// Retention is looked at each so many ticks.
-const RETENTION_TICKS: u64 = 30;
+/// Between looks at the free space when there is little more than the floor.
+const WATCH: Duration = Duration::from_millis(100);
+/// How much that is: a disk does not take more within a [`TICK`].
+const NEAR: u64 = 1 << 30;
+/// Retention is looked at this often.
+const RETENTION: Duration = Duration::from_secs(30);
+/// Spans in blocks take at most this part of the memory that they took in heads.
+const BLOCK_SHARE: u64 = 2;
 
 impl Shared {
     /// The maintenance thread.
     pub(crate) fn run_maintenance(&self) {
-        let mut ticks = 0u64;
-        while self.maintenance.wait(TICK) {
-            ticks += 1;
-            let outcome = self.maintain(ticks.is_multiple_of(RETENTION_TICKS));
+        let (mut retained, mut maintained) = (Instant::now(), Instant::now());
+        while self.maintenance.wait(self.disk_pause()) {
+            let retention = retained.elapsed() >= RETENTION;
+            let outcome = if maintained.elapsed() >= TICK {
+                maintained = Instant::now();
+                self.maintain(retention)
+            } else {
+                self.check_disk().map(|_| ())
+            };
+            if retention {
+                retained = Instant::now();
+            }
             if let Err(e) = outcome {
                 tracing::error!(error = %e, "maintenance of the store failed");
                 if matches!(e, StorageError::Failpoint(_)) {
@@ -26,6 +40,21 @@ impl Shared {
                 }
             }
         }
+    }
+
+    fn disk_pause(&self) -> Duration {
+        match self.disk.lock().free.saturating_sub(self.disk_floor()) {
+            ..NEAR => WATCH,
+            NEAR.. => TICK,
+        }
+    }
+
+    /// Free bytes below which writes are refused: the configured ones, and room for what is in memory and must still
+    /// be written.
+    fn disk_floor(&self) -> u64 {
+        let floor = self.config.storage_min_free_disk_space_bytes.bytes();
+        let unwritten = self.rocks.memtable_size() + self.live.held_bytes() as u64 / BLOCK_SHARE;
+        floor.saturating_add(unwritten)
     }
 
     /// One round.
@@ -45,7 +74,7 @@ impl Shared {
         let path = &self.rocks.directory().data;
         let space = (self.environment.disk)(path).map_err(|e| StorageError::Directory(e.to_string()))?;
         *self.disk.lock() = space;
-        let floor = self.config.storage_min_free_disk_space_bytes.bytes();
+        let floor = self.disk_floor();
         let before = self.read_only.load(Ordering::Relaxed);
         let now = disk::is_read_only(space, floor, before);
         self.read_only.store(now, Ordering::Relaxed);

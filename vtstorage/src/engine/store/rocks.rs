@@ -34,8 +34,8 @@ const MIB: usize = 1 << 20;
 const WRITE_BUFFERS: usize = 64 * MIB;
 /// RocksDB's own log.
 const MAX_LOG: u64 = 64 * MIB as u64;
-/// Memtable of the WAL family at which [`Rocks::trim_wal`] flushes it.
-const WAL_MEMTABLE: u64 = 16 * MIB as u64;
+/// Memtable of the WAL family from which on [`Rocks::trim_wal`] may flush it, and at which it does.
+const WAL_MEMTABLE: (u64, u64) = (8 * MIB as u64, 32 * MIB as u64);
 
 /// An open RocksDB.
 pub(crate) struct Rocks {
@@ -160,14 +160,16 @@ impl Rocks {
         Ok(())
     }
 
-    /// Flushes the WAL family when its memtable is large. To be called when nearly all records in it are deleted:
-    /// hardly anything is written then.
-    pub(crate) fn trim_wal(&self) -> Result<(), StorageError> {
+    /// Flushes the WAL family when its memtable is large and has few records, `live` bytes of them, that are not
+    /// deleted: deleted ones are not written to the file.
+    pub(crate) fn trim_wal(&self, live: u64) -> Result<(), StorageError> {
         let wal = self.family(WAL)?;
         let size = self
             .db
-            .property_int_value_cf(&wal, rocksdb::properties::CUR_SIZE_ACTIVE_MEM_TABLE)?;
-        if size.is_some_and(|size| size > WAL_MEMTABLE) {
+            .property_int_value_cf(&wal, rocksdb::properties::CUR_SIZE_ACTIVE_MEM_TABLE)?
+            .unwrap_or_default();
+        let (may, must) = WAL_MEMTABLE;
+        if size > must || (size > may && live < size / 4) {
             let mut options = FlushOptions::default();
             options.set_wait(false);
             self.db.flush_cf_opt(&wal, &options)?;

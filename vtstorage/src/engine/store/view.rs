@@ -5,6 +5,7 @@ use super::catalogue::Catalogue;
 use super::partition::Partition;
 use crate::engine::batch::SpanBatch;
 use crate::engine::block::{Block, BlockId};
+use common::ids::{Epoch, TenantId};
 use common::time::{NANOS_PER_DAY, TimeRange, UnixNanos};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,17 +34,32 @@ impl HeadBatch {
 /// chunks are shared.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HeadList {
-    full: Vec<Arc<[HeadBatch]>>,
+    full: Vec<Chunk>,
     tail: Vec<HeadBatch>,
 }
 
-const CHUNK: usize = 64;
+pub(crate) type Chunk = Arc<[HeadBatch]>;
+
+const CHUNK: usize = 128;
+/// Chunks whose batches have fewer rows than this on average are worth joining: a query pays for each batch.
+const SMALL: usize = 64;
 
 impl HeadList {
-    pub(crate) fn push(&mut self, batch: HeadBatch) {
+    /// Gives the chunk that became full, if one did, with its place.
+    pub(crate) fn push(&mut self, batch: HeadBatch) -> Option<(usize, Chunk)> {
         self.tail.push(batch);
-        if self.tail.len() == CHUNK {
-            self.full.push(std::mem::take(&mut self.tail).into());
+        if self.tail.len() < CHUNK {
+            return None;
+        }
+        let chunk: Chunk = std::mem::take(&mut self.tail).into();
+        self.full.push(chunk.clone());
+        Some((self.full.len() - 1, chunk))
+    }
+
+    /// Puts other batches with the same spans in the place of a chunk.
+    pub(crate) fn replace(&mut self, place: usize, chunk: Chunk) {
+        if let Some(old) = self.full.get_mut(place) {
+            *old = chunk;
         }
     }
 
@@ -54,6 +70,25 @@ impl HeadList {
     pub(crate) fn is_empty(&self) -> bool {
         self.full.is_empty() && self.tail.is_empty()
     }
+}
+
+/// The spans of a chunk in one batch per tenant and epoch. `None` if that is not worth it, or too much for a batch.
+pub(crate) fn join(chunk: &[HeadBatch]) -> Option<Chunk> {
+    let rows = chunk.iter().map(|head| head.batch.rows.len()).sum::<usize>();
+    if rows > chunk.len() * SMALL {
+        return None;
+    }
+    let mut origins: BTreeMap<(TenantId, Epoch), Vec<Arc<SpanBatch>>> = BTreeMap::new();
+    for head in chunk {
+        origins
+            .entry((head.batch.tenant, head.batch.epoch))
+            .or_default()
+            .push(head.batch.clone());
+    }
+    origins
+        .values()
+        .map(|batches| SpanBatch::concat(batches).map(HeadBatch::new))
+        .collect()
 }
 
 /// The blocks of one day.
@@ -124,7 +159,9 @@ impl View {
     /// A view of what is not stored: one head, and blocks (ascending by id) with a catalogue.
     pub(crate) fn of_parts(head: Vec<HeadBatch>, blocks: Vec<Arc<Block>>, catalogue: Arc<Catalogue>) -> Self {
         let mut list = HeadList::default();
-        head.into_iter().for_each(|batch| list.push(batch));
+        for batch in head {
+            list.push(batch);
+        }
         let mut days: BTreeMap<u32, Vec<Arc<Block>>> = BTreeMap::new();
         for block in blocks {
             days.entry(block.day).or_default().push(block);
@@ -151,7 +188,6 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::ids::TenantId;
 
     #[test]
     fn a_head_list_keeps_its_order_over_chunks() {

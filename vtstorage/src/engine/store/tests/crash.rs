@@ -66,7 +66,7 @@ async fn work(dir: &Path, failpoints: Failpoints) -> Work {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_or_doubled_whatever_the_step() {
     for point in Failpoint::ALL {
-        for hits in [1, 2, 5] {
+        for hits in [1, 4] {
             let dir = tempfile::tempdir().unwrap();
             let failpoints = Failpoints::failing(*point, hits);
             let work = work(dir.path(), failpoints.clone()).await;

@@ -172,3 +172,33 @@ async fn no_view_has_a_span_twice_or_lacks_one_while_flushing_and_merging() {
     assert_indexed(&engine, [0, 100, 300]);
     assert_sound(&engine);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn small_requests_share_batches() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path(), &[]);
+    let writers = (0..4u64).map(|writer| {
+        let engine = engine.clone();
+        tokio::spawn(async move {
+            for round in 0..150 {
+                write(&engine, message("shop", spans(writer * 300 + round * 2, 2, 3)))
+                    .await
+                    .unwrap();
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    let batches = engine.view().batches().count();
+    assert!(batches < 128 + 8, "{batches}");
+    assert_holds(&engine.view(), spans(0, 1_200, 3));
+    drop(engine);
+    let engine = open(dir.path(), &[]);
+    assert!(engine.view().batches().count() < 128 + 8);
+    assert_holds(&engine.view(), spans(0, 1_200, 3));
+    engine.force_flush().await.unwrap();
+    assert_holds(&engine.view(), spans(0, 1_200, 3));
+    assert_eq!(engine.stats().head_bytes, 0);
+    assert_eq!(engine.shared.live.held_bytes(), 0);
+}
