@@ -12,6 +12,8 @@ struct Limits {
     cancelled: AtomicBool,
     memory_limit: usize,
     memory_used: AtomicUsize,
+    /// What this is a part of: it holds the memory, and ends its parts
+    whole: Option<QueryContext>,
 }
 
 /// Shared by everything that works on one query. Cheap to clone.
@@ -27,6 +29,20 @@ impl QueryContext {
             cancelled: AtomicBool::new(false),
             memory_limit,
             memory_used: AtomicUsize::new(0),
+            whole: None,
+        }))
+    }
+
+    /// A part of the query, such as one of several plans: it has the deadline and the memory of the whole, ends with it,
+    /// and can be cancelled alone.
+    pub fn part(&self) -> Self {
+        Self(Arc::new(Limits {
+            started: self.0.started,
+            timeout: self.0.timeout,
+            cancelled: AtomicBool::new(false),
+            memory_limit: self.0.memory_limit,
+            memory_used: AtomicUsize::new(0),
+            whole: Some(self.clone()),
         }))
     }
 
@@ -37,6 +53,9 @@ impl QueryContext {
 
     /// An error once the query is cancelled or late: to be asked between blocks.
     pub fn check(&self) -> Result<(), QueryError> {
+        if let Some(whole) = &self.0.whole {
+            whole.check()?;
+        }
         if self.0.cancelled.load(Ordering::Relaxed) {
             Err(QueryError::Cancelled)
         } else if self.0.started.elapsed() > self.0.timeout {
@@ -61,6 +80,9 @@ impl QueryContext {
 
     /// Accounts `bytes` more; `what` names the work for the error.
     pub fn reserve(&self, bytes: usize, what: &'static str) -> Result<(), QueryError> {
+        if let Some(whole) = &self.0.whole {
+            return whole.reserve(bytes, what);
+        }
         let used = self
             .0
             .memory_used
@@ -77,6 +99,9 @@ impl QueryContext {
 
     /// Gives back what [`Self::reserve`] took.
     pub fn release(&self, bytes: usize) {
+        if let Some(whole) = &self.0.whole {
+            return whole.release(bytes);
+        }
         let _ = self
             .0
             .memory_used
@@ -98,5 +123,23 @@ pub struct CancelOnDrop(QueryContext);
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         self.0.cancel();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_ends_alone_or_with_the_whole_and_shares_its_memory() {
+        let whole = QueryContext::new(Duration::from_secs(60), 100);
+        let (first, second) = (whole.part(), whole.part());
+        drop(first.cancel_on_drop());
+        assert!(first.check().is_err() && second.check().is_ok() && whole.check().is_ok());
+        assert!(first.reserve(60, "a").is_ok() && second.reserve(60, "b").is_err());
+        whole.release(120);
+        assert!(second.reserve(90, "c").is_ok());
+        whole.cancel();
+        assert!(second.check().is_err());
     }
 }

@@ -118,9 +118,9 @@ impl Running {
         &self.context
     }
 
-    /// The parts of the answer to one plan.
+    /// The parts of the answer to one plan. Dropping them ends this plan only.
     pub async fn parts(&self, plan: Plan) -> Result<AnswerStream, QueryError> {
-        self.source.query(plan, self.context.clone()).await
+        self.source.query(plan, self.context.part()).await
     }
 }
 
