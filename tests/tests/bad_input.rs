@@ -168,6 +168,12 @@ fn truncated_and_foreign_bodies() {
         415,
         "unsupported content type \\\"text/plain\\\"",
     );
+    // The answer reaches a client that sends all before it listens.
+    refused(
+        &post(&server, "text/plain", &vec![0; 20 * MIB]),
+        415,
+        "unsupported content type",
+    );
     let brotli = [("Content-Type", PROTOBUF), ("Content-Encoding", "br")];
     refused(
         &send(&server, &brotli, SendBody::from_reader(&mut &*whole)),
@@ -278,7 +284,7 @@ fn a_hundred_megabytes() {
     let (length, headers) = ((100 * MIB).to_string(), ("Content-Type", PROTOBUF));
     let zeros = || std::io::repeat(0).take(100 * MIB as u64);
     std::thread::scope(|scope| {
-        for _ in 0..4 {
+        for _ in 0..2 {
             scope.spawn(|| {
                 let declared = [headers, ("Content-Length", length.as_str())];
                 refused(

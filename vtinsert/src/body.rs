@@ -10,7 +10,7 @@ use std::fmt::Display;
 use std::pin::Pin;
 use std::time::Duration;
 
-/// What is read of a body that is refused for its size, so that a client which sends before it listens gets the answer.
+/// What is read of the body of a refused request, so that a client which sends before it listens gets the answer.
 const MOST_DISCARDED: usize = 256 << 20;
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
@@ -96,7 +96,9 @@ where
 pub(crate) async fn discard<B: Body<Data = Bytes>>(mut body: Pin<&mut B>) {
     let reading = async {
         let mut len = 0;
-        while let Some(Ok(frame)) = body.frame().await {
+        while !body.is_end_stream()
+            && let Some(Ok(frame)) = body.frame().await
+        {
             len += frame.data_ref().map_or(0, Bytes::len);
             if len > MOST_DISCARDED {
                 break;

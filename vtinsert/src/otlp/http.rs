@@ -18,7 +18,7 @@ use axum::http::header::{
 use axum::http::{Response, StatusCode};
 use axum::routing::post;
 use prost::Message;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -52,11 +52,18 @@ pub(crate) fn router(receiver: Arc<Receiver>) -> Router {
 
 async fn export(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response<Body> {
     let started = Instant::now();
-    let format = format(request.headers());
+    let (head, body) = request.into_parts();
+    let mut body = pin!(body);
+    let format = format(&head.headers);
     let outcome = match &format {
-        Ok(format) => endpoint.take(*format, request).await,
+        Ok(format) => endpoint.take(*format, &head.headers, body.as_mut()).await,
         Err(error) => Err(error.clone()),
     };
+    // A client that waits for leave to send sends nothing, and a slow one has had its time.
+    let is_needless = head.headers.contains_key(EXPECT) || matches!(outcome, Err(InsertError::Slow(_)));
+    if outcome.is_err() && !is_needless {
+        body::discard(body).await;
+    }
     endpoint.metrics.answered(started.elapsed(), outcome.is_err());
     match outcome {
         Ok(rejections) => success(format.unwrap_or(Format::Json), &rejections),
@@ -69,30 +76,23 @@ async fn export(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Resp
 }
 
 impl Endpoint {
-    async fn take(&self, format: Format, request: Request) -> Result<Rejections, InsertError> {
+    async fn take(&self, format: Format, headers: &HeaderMap, body: Pin<&mut Body>) -> Result<Rejections, InsertError> {
         let counts = match format {
             Format::Protobuf => &self.protobuf,
             Format::Json => &self.json,
         };
         counts.request();
-        let (head, body) = request.into_parts();
-        let tenant = tenant(&head.headers)?;
-        let encoding = Encoding::from_header(head.headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes))?;
+        let tenant = tenant(headers)?;
+        let encoding = Encoding::from_header(headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes))?;
         let mut memory = self.receiver.reservation();
-        let mut body = pin!(body);
-        let read = body::read(body.as_mut(), self.receiver.body_limits(), &mut memory).await;
-        if matches!(read, Err(InsertError::TooLarge { .. })) && !head.headers.contains_key(EXPECT) {
-            drop(memory);
-            body::discard(body).await;
-            return read.map(|_| Rejections::default());
-        }
+        let body = body::read(body, self.receiver.body_limits(), &mut memory).await?;
         self.receiver
             .deliver(
                 Delivery {
                     tenant,
                     format,
                     encoding,
-                    body: read?,
+                    body,
                     memory,
                 },
                 counts,
