@@ -8,7 +8,7 @@
 //! | `wal`, `quarantine` | sequence u64 | WAL record |
 //! | `seen` | bucket u64, request id u128 | version |
 //! | `day@…` | block u64, stream u16, segment u16 | chunk |
-//! | `index@…` | `h` block u32 | block header |
+//! | `index@…` | `h` block u32 | version, bytes of chunks u32, block header |
 //! | `index@…` | `t` tenant u64, trace hash u64, block u32 | empty |
 //! | `index@…` | `n` tenant u64, kind u32, length of service u32, service, name | version, first u64, last u64 |
 
@@ -34,6 +34,7 @@ pub(crate) const NAME: u8 = b'n';
 pub(crate) const TRACE_PREFIX: usize = 17;
 
 const NAME_VERSION: u8 = 1;
+const HEADER_VERSION: u8 = 1;
 /// Version of the values of request ids.
 pub(crate) const SEEN_VERSION: u8 = 1;
 
@@ -123,6 +124,33 @@ pub(crate) fn header_block(key: &[u8]) -> Option<BlockId> {
     }
 }
 
+/// The value of a header: the bytes of the block's chunks stand before it.
+pub(crate) fn header_value(chunk_bytes: u32, header: &[u8]) -> Vec<u8> {
+    let mut value = Vec::with_capacity(5 + header.len());
+    value.push(HEADER_VERSION);
+    value.extend(chunk_bytes.to_be_bytes());
+    value.extend_from_slice(header);
+    value
+}
+
+pub(crate) fn header_of(value: &[u8]) -> Result<(u32, &[u8]), StorageError> {
+    let (known, what) = (u32::from(HEADER_VERSION), "a block's record");
+    match value {
+        [HEADER_VERSION, rest @ ..] => {
+            let (bytes, header) = rest
+                .split_first_chunk::<4>()
+                .ok_or_else(|| StorageError::corrupt("block's record", "too short"))?;
+            Ok((u32::from_be_bytes(*bytes), header))
+        }
+        [found, ..] if *found > HEADER_VERSION => Err(StorageError::NewerFormat {
+            what,
+            found: u32::from(*found),
+            known,
+        }),
+        _ => Err(StorageError::corrupt("block's record", "version")),
+    }
+}
+
 pub(crate) fn trace_prefix(tenant: TenantId, hash: u64) -> [u8; TRACE_PREFIX] {
     let mut key = [TRACE; TRACE_PREFIX];
     key[1..9].copy_from_slice(&tenant.0.to_be_bytes());
@@ -197,6 +225,9 @@ mod tests {
         );
         assert_eq!(header_block(&header(BlockId(77)).unwrap()), Some(BlockId(77)));
         assert!(header(BlockId(1 << 32)).is_err());
+        assert_eq!(header_of(&header_value(12, b"head")).unwrap(), (12, b"head".as_slice()));
+        assert!(matches!(header_of(&[2, 0]), Err(StorageError::NewerFormat { .. })));
+        assert!(header_of(&[]).is_err() && header_of(&[1, 0]).is_err());
         assert_eq!(trace_block(&trace(TenantId(1), 2, 3)), Some(BlockId(3)));
         let of = SpanName {
             name: "GET /".into(),

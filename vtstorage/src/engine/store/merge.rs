@@ -176,7 +176,7 @@ impl Shared {
     }
 
     fn run_task(&self, task: &MergeTask) -> Result<(), StorageError> {
-        let outcome = self.merge(task);
+        let mut outcome = self.merge(task);
         if let Err(e) = &outcome {
             tracing::error!(error = %e, day = task.day, "cannot merge blocks; they are left as they are");
             self.counters.merge_failures.increment();
@@ -185,8 +185,17 @@ impl Shared {
         if outcome.is_err() {
             state.failed.extend(&task.blocks);
         }
-        state.active = None;
         self.replan(&mut state, &[task.day].into());
+        if state.tasks.is_empty() {
+            // The log keeps what was merged until it is in files.
+            drop(state);
+            let partition = Partition::new(task.day);
+            let flushed = self.rocks.flush(&[&partition.chunks, &partition.index, rocks::META]);
+            outcome = outcome.and(flushed);
+            state = self.merges.state.lock();
+        }
+        state.active = None;
+        state.publish();
         outcome
     }
 
@@ -196,8 +205,13 @@ impl Shared {
         if forced.is_empty() {
             return Ok(());
         }
-        let mut outcome = Ok(());
-        for task in self.forced_tasks() {
+        let mut outcome = match self.read_only.load(Ordering::Relaxed) {
+            true => Err(StorageError::Directory(
+                "no merges while the disk is nearly full".into(),
+            )),
+            false => Ok(()),
+        };
+        for task in outcome.as_ref().map(|()| self.forced_tasks()).unwrap_or_default() {
             self.merges.state.lock().active = Some(task.clone());
             outcome = outcome.and(self.run_task(&task));
         }
@@ -252,9 +266,9 @@ impl Shared {
         let committed = written.and_then(|()| self.commit_merge(&inputs, &new));
         committed.inspect_err(|e| self.discard(&new, e))?;
         self.hit(Failpoint::MergeCommitted)?;
-        Arc::make_mut(view)
-            .blocks
-            .retain(|block| !task.blocks.contains(&block.id));
+        let view = Arc::make_mut(view);
+        view.blocks.retain(|block| !task.blocks.contains(&block.id));
+        view.chunk_bytes.retain(|id, _| !task.blocks.contains(id));
         self.add_blocks(&mut partitions, &new);
         self.live.install(partitions, None);
         self.counters.merges.increment();
@@ -332,7 +346,10 @@ fn candidates(view: &PartitionView, without: &BTreeSet<BlockId>) -> Vec<Candidat
         .map(|block| Candidate {
             id: block.id,
             epoch: block.epoch(),
-            rows: block.header.rows,
+            weight: merge_plan::weight(
+                block.header.rows,
+                view.chunk_bytes.get(&block.id).copied().unwrap_or_default(),
+            ),
         })
         .collect()
 }

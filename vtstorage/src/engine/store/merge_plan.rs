@@ -13,7 +13,16 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Candidate {
     pub(crate) id: BlockId,
     pub(crate) epoch: Epoch,
-    pub(crate) rows: u32,
+    /// [`weight`]
+    pub(crate) weight: u32,
+}
+
+/// Bytes of chunks that make a block as full as a row does. Spans of usual size take about 30.
+const BYTES_PER_ROW: u32 = 32;
+
+/// How full a block is, in rows of usual size: large spans fill it, too.
+pub(crate) fn weight(rows: u32, chunk_bytes: u32) -> u32 {
+    rows.max(chunk_bytes / BYTES_PER_ROW)
 }
 
 /// So many blocks of similar size are merged.
@@ -31,42 +40,42 @@ pub(crate) enum Eagerness {
     Forced,
 }
 
-/// Groups of blocks of one day to be merged, each into one block of at most `max_rows`.
-pub(crate) fn plan(blocks: &[Candidate], max_rows: u32, eagerness: Eagerness) -> Vec<Vec<BlockId>> {
+/// Groups of blocks of one day to be merged, each into one block of at most `max_weight`.
+pub(crate) fn plan(blocks: &[Candidate], max_weight: u32, eagerness: Eagerness) -> Vec<Vec<BlockId>> {
     let mut classes: BTreeMap<(Epoch, u32), Vec<Candidate>> = BTreeMap::new();
-    for block in blocks.iter().filter(|block| block.rows < max_rows / 2) {
+    for block in blocks.iter().filter(|block| block.weight < max_weight / 2) {
         let class = if eagerness == Eagerness::Forced {
             0
         } else {
-            block.rows.max(1).ilog(CLASS)
+            block.weight.max(1).ilog(CLASS)
         };
         classes.entry((block.epoch, class)).or_default().push(*block);
     }
     classes
         .into_values()
-        .flat_map(|class| groups(&class, max_rows, eagerness))
+        .flat_map(|class| groups(&class, max_weight, eagerness))
         .collect()
 }
 
 /// Cuts blocks of one class into groups, oldest first.
-fn groups(class: &[Candidate], max_rows: u32, eagerness: Eagerness) -> Vec<Vec<BlockId>> {
+fn groups(class: &[Candidate], max_weight: u32, eagerness: Eagerness) -> Vec<Vec<BlockId>> {
     let mut groups = Vec::new();
-    let (mut group, mut rows) = (Vec::new(), 0);
+    let (mut group, mut weight) = (Vec::new(), 0);
     for block in class {
-        if rows + block.rows > max_rows {
-            groups.push((std::mem::take(&mut group), std::mem::take(&mut rows)));
+        if weight + block.weight > max_weight {
+            groups.push((std::mem::take(&mut group), std::mem::take(&mut weight)));
         }
         group.push(block.id);
-        rows += block.rows;
+        weight += block.weight;
     }
-    groups.push((group, rows));
-    let pays = |group: &Vec<BlockId>, rows: u32| match eagerness {
+    groups.push((group, weight));
+    let pays = |group: &Vec<BlockId>, weight: u32| match eagerness {
         Eagerness::Forced => true,
-        Eagerness::Background => group.len() >= WIDTH || rows >= max_rows / 2,
+        Eagerness::Background => group.len() >= WIDTH || weight >= max_weight / 2,
     };
     groups
         .into_iter()
-        .filter(|(group, rows)| group.len() > 1 && pays(group, *rows))
+        .filter(|(group, weight)| group.len() > 1 && pays(group, *weight))
         .map(|(group, _)| group)
         .collect()
 }
@@ -111,7 +120,7 @@ mod tests {
         let block = |(id, rows): (usize, &u32)| Candidate {
             id: BlockId(id as u64),
             epoch: Epoch(0),
-            rows: *rows,
+            weight: *rows,
         };
         rows.iter().enumerate().map(block).collect()
     }
@@ -146,6 +155,12 @@ mod tests {
     }
 
     #[test]
+    fn large_spans_fill_a_block() {
+        assert_eq!(weight(100, 31), 100);
+        assert_eq!(weight(20_000, 4 << 20), 2 * MAX);
+    }
+
+    #[test]
     fn epochs_are_not_mixed() {
         let mut mixed = blocks(&[20_000, 20_000]);
         mixed[1].epoch = Epoch(1);
@@ -171,19 +186,19 @@ mod tests {
         fn a_day_of_flushes_stays_cheap(sizes in prop::collection::vec(1..20_000u32, 300)) {
             let (mut day, mut rewritten, mut next) = (Vec::new(), 0u64, 0);
             for rows in &sizes {
-                day.push(Candidate { id: BlockId(next), epoch: Epoch(0), rows: *rows });
+                day.push(Candidate { id: BlockId(next), epoch: Epoch(0), weight: *rows });
                 next += 1;
                 while let Some(group) = plan(&day, MAX, Eagerness::Background).into_iter().next() {
-                    let rows = day.iter().filter(|b| group.contains(&b.id)).map(|b| b.rows).sum::<u32>();
+                    let rows = day.iter().filter(|b| group.contains(&b.id)).map(|b| b.weight).sum::<u32>();
                     prop_assert!(rows <= MAX);
                     rewritten += u64::from(rows);
                     day.retain(|b| !group.contains(&b.id));
-                    day.push(Candidate { id: BlockId(next), epoch: Epoch(0), rows });
+                    day.push(Candidate { id: BlockId(next), epoch: Epoch(0), weight: rows });
                     next += 1;
                 }
             }
             let total = sizes.iter().map(|rows| u64::from(*rows)).sum::<u64>();
-            let small = day.iter().filter(|b| b.rows < MAX / 2).count();
+            let small = day.iter().filter(|b| b.weight < MAX / 2).count();
             prop_assert!(small < 8 * WIDTH, "{small} small blocks");
             prop_assert!(rewritten <= 4 * total, "{rewritten} rows rewritten of {total}");
         }

@@ -12,6 +12,7 @@ use crate::engine::block::{Block, BlockHeader, BlockId, CatalogueEntry, EncodedB
 use crate::engine::error::StorageError;
 use common::ids::TenantId;
 use rocksdb::WriteBatch;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -21,6 +22,7 @@ pub(crate) struct NewBlock {
     pub(crate) id: BlockId,
     pub(crate) day: u32,
     pub(crate) header: Arc<BlockHeader>,
+    pub(crate) chunk_bytes: u32,
     pub(crate) traces: Vec<(TenantId, u64)>,
     pub(crate) catalogue: Vec<CatalogueEntry>,
 }
@@ -83,6 +85,7 @@ impl Shared {
         let view = PartitionView {
             day,
             blocks: Vec::new(),
+            chunk_bytes: BTreeMap::new(),
             catalogue,
             partition: partition.clone(),
         };
@@ -120,16 +123,18 @@ impl Shared {
             traces,
             catalogue,
         } = block;
+        let size = chunks.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+        let chunk_bytes = u32::try_from(size).unwrap_or(u32::MAX);
         new.push(NewBlock {
             id,
             day,
             header: Arc::new(header),
+            chunk_bytes,
             traces,
             catalogue,
         });
         let family = self.rocks.family(&Partition::new(day).chunks)?;
-        let size = chunks.iter().map(|(_, bytes)| bytes.len() + 32).sum::<usize>();
-        let mut batch = WriteBatch::with_capacity_bytes(size + 64);
+        let mut batch = WriteBatch::with_capacity_bytes(size + 32 * chunks.len() + 64);
         batch.put_cf(&self.rocks.family(rocks::META)?, keys::unowned(day, id), []);
         for (chunk, bytes) in &chunks {
             batch.put_cf(&family, keys::chunk(id, *chunk), bytes);
@@ -141,7 +146,11 @@ impl Shared {
     pub(crate) fn put_block(&self, batch: &mut WriteBatch, block: &NewBlock) -> Result<(), StorageError> {
         let index = self.rocks.family(&Partition::new(block.day).index)?;
         let short = keys::short(block.id)?;
-        batch.put_cf(&index, keys::header(block.id)?, block.header.to_bytes()?);
+        batch.put_cf(
+            &index,
+            keys::header(block.id)?,
+            keys::header_value(block.chunk_bytes, &block.header.to_bytes()?),
+        );
         for (tenant, hash) in &block.traces {
             batch.put_cf(&index, keys::trace(*tenant, *hash, short), []);
         }
@@ -155,13 +164,14 @@ impl Shared {
             if let Some(view) = partitions.get_mut(&block.day) {
                 let view = Arc::make_mut(view);
                 let at = view.blocks.partition_point(|known| known.id < block.id);
-                let chunks = self.chunks.clone();
+                let (chunks, chunk_bytes) = (self.chunks.clone(), block.chunk_bytes);
                 let block = Block {
                     id: block.id,
                     day: block.day,
                     header: block.header.clone(),
                     chunks,
                 };
+                view.chunk_bytes.insert(block.id, chunk_bytes);
                 view.blocks.insert(at, Arc::new(block));
             }
         }

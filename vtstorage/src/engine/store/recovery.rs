@@ -16,7 +16,7 @@ use crate::engine::batch::SpanBatch;
 use crate::engine::block::{Block, BlockHeader};
 use crate::engine::error::StorageError;
 use rocksdb::{Direction, IteratorMode, ReadOptions, WriteBatch};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Puts partitions and blocks in order and loads them.
@@ -129,16 +129,21 @@ fn load_partition(
     damaged: &mut u64,
 ) -> Result<PartitionView, StorageError> {
     let partition = Arc::new(Partition::new(day));
-    let mut blocks = Vec::new();
+    let (mut blocks, mut chunk_bytes) = (Vec::new(), BTreeMap::new());
     scan(rocks, &partition.index, &[keys::HEADER], |key, value| {
         let id = keys::header_block(key).ok_or_else(|| StorageError::corrupt("header", "key"))?;
-        match BlockHeader::from_bytes(value) {
-            Ok(header) => blocks.push(Arc::new(Block {
-                id,
-                day,
-                header: Arc::new(header),
-                chunks: chunks.clone(),
-            })),
+        let read = keys::header_of(value).and_then(|(bytes, header)| Ok((bytes, BlockHeader::from_bytes(header)?)));
+        match read {
+            Ok((bytes, header)) => {
+                let (header, chunks) = (Arc::new(header), chunks.clone());
+                chunk_bytes.insert(id, bytes);
+                blocks.push(Arc::new(Block {
+                    id,
+                    day,
+                    header,
+                    chunks,
+                }));
+            }
             Err(e @ StorageError::NewerFormat { .. }) => return Err(e),
             Err(e) => {
                 tracing::error!(error = %e, day, block = id.0, "a block header cannot be read; the block is left out");
@@ -159,6 +164,7 @@ fn load_partition(
         day,
         blocks,
         catalogue: Arc::new(catalogue),
+        chunk_bytes,
         partition,
     })
 }

@@ -100,6 +100,8 @@ pub struct PartitionView {
     pub blocks: Vec<Arc<Block>>,
     /// Services and span names of the blocks
     pub catalogue: Arc<Catalogue>,
+    /// Bytes of the blocks' chunks
+    pub(crate) chunk_bytes: BTreeMap<BlockId, u32>,
     /// Keeps the stored partition from being deleted.
     pub(crate) partition: Arc<Partition>,
 }
@@ -174,6 +176,7 @@ impl View {
                     day,
                     blocks,
                     catalogue: catalogue.clone(),
+                    chunk_bytes: BTreeMap::new(),
                     partition,
                 }),
             )
