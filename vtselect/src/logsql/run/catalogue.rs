@@ -93,7 +93,7 @@ impl Engine {
                 shape: Shape::Aggregate(grouping.query.clone()),
                 ..plan.clone()
             };
-            let groups = self.groups(plan, Explain::default())?;
+            let (groups, _account) = self.groups(plan, Explain::default())?;
             let (rows, counts) = grouping.counts(groups, &mut StreamTexts::new(self.tenant()));
             facets.add(&rows, &counts)?;
         }
@@ -173,7 +173,7 @@ impl Engine {
                 shape: Shape::Aggregate(query),
                 ..plan.clone()
             };
-            let groups = self.groups(plan, Explain::default())?;
+            let (groups, _account) = self.groups(plan, Explain::default())?;
             states.extend(groups.into_values().next().unwrap_or(empty));
         }
         Ok(states)

@@ -2,6 +2,7 @@
 
 use common::contract::{QueryContext, QueryError};
 use common::ids::TenantId;
+use common::query::logsql::stats::State;
 use common::query::{Answer, Groups, Plan, RowPart, ScanStats};
 use futures::StreamExt as _;
 use parking_lot::Mutex;
@@ -12,7 +13,9 @@ use tokio::runtime::Handle;
 use super::super::ast::{Filter, Pipe, Query};
 use super::super::exec::filters::{RowFilter, with_values};
 use super::super::exec::pipes::of_counts;
-use super::super::exec::{Account, ExecContext, ExecError, Flow, Out, Pipeline, Rows, Subqueries, subquery_values};
+use super::super::exec::{
+    Account, ExecContext, ExecError, Flow, Out, Pipeline, Rows, Subqueries, Text, subquery_values,
+};
 use super::super::fields::StreamTexts;
 use super::super::plan::{Grouping, Layout, Planned, Source, plan};
 use super::super::value::SECOND;
@@ -92,16 +95,20 @@ impl Engine {
         }
     }
 
-    /// The whole answer to a plan for groups.
-    pub(super) fn groups(&self, plan: Plan, run: Explain) -> Result<Groups, ExecError> {
+    /// The whole answer to a plan for groups, and the account of the memory that it takes.
+    pub(super) fn groups(&self, plan: Plan, run: Explain) -> Result<(Groups, Account), ExecError> {
+        let mut account = Account::new(self.limits(), "stats");
         let mut whole = Answer::empty_for(&plan);
         self.each_part(plan, run, &mut |part| {
+            if let Answer::Groups { groups, .. } = &part {
+                account.grow(groups.iter().map(group_bytes).sum())?;
+            }
             whole.merge(part);
             Ok(Flow::More)
         })?;
         match whole {
-            Answer::Groups { groups, .. } => Ok(groups),
-            _ => Ok(Groups::new()),
+            Answer::Groups { groups, .. } => Ok((groups, account)),
+            _ => Ok((Groups::new(), account)),
         }
     }
 
@@ -222,7 +229,7 @@ impl Input<'_> {
     }
 
     fn stats(&self, plan: Plan, grouping: &Grouping, push: &mut Out<'_>) -> Result<(), ExecError> {
-        let groups = self.engine.groups(plan, self.explain())?;
+        let (groups, _account) = self.engine.groups(plan, self.explain())?;
         let seconds = self.context.rate_seconds;
         grouping.rows(groups, seconds, &mut self.streams(), &mut |rows: Rows| {
             Ok(push(rows)? == Flow::More)
@@ -230,10 +237,17 @@ impl Input<'_> {
     }
 
     fn counts(&self, plan: Plan, grouping: &Grouping, pipe: &Pipe, push: &mut Out<'_>) -> Result<(), ExecError> {
-        let groups = self.engine.groups(plan, self.explain())?;
+        let (groups, _account) = self.engine.groups(plan, self.explain())?;
         let (rows, counts) = grouping.counts(groups, &mut self.streams());
         of_counts(pipe, &rows, &counts, self.context, push)
     }
+}
+
+/// About how much memory a group takes.
+fn group_bytes((key, states): (&Vec<Text>, &Vec<State>)) -> usize {
+    let key: usize = key.iter().map(|text| size_of::<Text>() + text.len()).sum();
+    let states: usize = states.iter().map(State::memory_bytes).sum();
+    2 * size_of::<Vec<Text>>() + key + states
 }
 
 fn add_stats(all: &mut ScanStats, part: &Answer) {
