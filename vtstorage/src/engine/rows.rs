@@ -101,9 +101,22 @@ impl RowSet {
         self.words.iter().all(|w| *w == 0)
     }
 
-    /// Whether all rows are members.
-    pub fn is_full(&self) -> bool {
-        self.count() == self.rows
+    /// For each 64 rows the number of members before them.
+    pub fn before_words(&self) -> Vec<u32> {
+        let mut before = 0;
+        let count = |word: &u64| {
+            before += word.count_ones();
+            before - word.count_ones()
+        };
+        self.words.iter().map(count).collect()
+    }
+
+    /// The number of members before `row` among the 64 rows that it is one of, if it is a member.
+    #[inline]
+    pub fn rank_in_word(&self, row: u32) -> Option<u32> {
+        let word = *self.words.get(row as usize / 64)?;
+        let bit = 1u64 << (row % 64);
+        (word & bit != 0).then(|| (word & (bit - 1)).count_ones())
     }
 
     /// Whether all rows of `other` are members.

@@ -8,6 +8,7 @@ mod coded;
 mod columns;
 mod grouping;
 mod headers;
+mod members;
 mod numbers;
 mod prepared;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use columns::Columns;
 use common::query::Groups;
 use grouping::Grouping;
 use headers::HeaderCounts;
+use members::Members;
 use parking_lot::Mutex;
 pub(super) use prepared::Aggregation;
 use std::ops::ControlFlow;
@@ -99,13 +101,16 @@ impl Work {
     fn add(&self, all: &mut Accumulator, source: &mut dyn RowSource) -> Result<bool, StorageError> {
         let (query, what) = (&self.query, &*self.what);
         let mut kept = Kept::new(&what.columns);
-        let found = query.filter.select_keeping(source, query.tenant(), &[query.range()], &mut kept)?;
+        let found = query
+            .filter
+            .select_keeping(source, query.tenant(), &[query.range()], &mut kept)?;
         let Some(matching) = found else { return Ok(false) };
         query.count_rows(source);
         if matching.is_empty() {
             return Ok(true);
         }
-        let mut columns = Columns::new(&what.columns, kept, &matching);
+        let members = Members::new(&matching);
+        let mut columns = Columns::new(&what.columns, kept, &members);
         let grouping = Grouping::new(what, &mut columns, source)?;
         let keys = grouping.keys.iter();
         let slots: Vec<Option<usize>> = keys.map(|key| Some(all.slot(what, key.as_deref()?))).collect();

@@ -1,17 +1,17 @@
 //! The texts of a column as small numbers: what rows are grouped by.
 
-use super::columns::{ColumnData, Shown, each, each_matching, shown_text};
-use crate::engine::rows::{Loaded, LoadedRows, RowSet, Texts, Values};
+use super::columns::{ColumnData, Shown, shown_text};
+use super::members::Members;
+use crate::engine::rows::{Loaded, LoadedRows, Texts, Values};
 use common::query::logsql::stats::Text;
 use common::query::logsql::value::{Bucket, BucketSize};
 use common::query::{GroupKey, is_attribute};
 use hashbrown::HashMap;
 use std::hash::Hash;
 
-/// For each row of a source the number of its text. Rows that do not match may have any code. Two codes may have the
-/// same text.
+/// For each row that counts the number of its text. Two codes may have the same text.
 pub(super) struct Coded {
-    /// By row; 0 where there is no value
+    /// By place of the row; 0 where there is no text
     pub(super) codes: Vec<u32>,
     /// By code; the first is the empty one
     pub(super) texts: Vec<Text>,
@@ -20,7 +20,7 @@ pub(super) struct Coded {
 /// Codes on the way.
 struct Coder<'q> {
     coded: Coded,
-    matching: &'q RowSet,
+    members: &'q Members<'q>,
     bucket: Option<&'q GroupKey>,
 }
 
@@ -29,27 +29,23 @@ const MAX_TABLE: u64 = 1 << 16;
 
 impl Coded {
     /// The texts of a column.
-    pub(super) fn of_texts(data: ColumnData<'_>, matching: &RowSet) -> Self {
-        Coder::new(matching, None).run(data)
+    pub(super) fn of_texts(data: ColumnData<'_>, members: &Members<'_>) -> Self {
+        Coder::new(members, None).run(data)
     }
 
     /// The texts that are one part of the groups' keys.
-    pub(super) fn of_key(key: &GroupKey, data: ColumnData<'_>, matching: &RowSet) -> Self {
-        Coder::new(matching, Some(key).filter(|key| key.bucket.is_some())).run(data)
+    pub(super) fn of_key(key: &GroupKey, data: ColumnData<'_>, members: &Members<'_>) -> Self {
+        Coder::new(members, Some(key).filter(|key| key.bucket.is_some())).run(data)
     }
 }
 
 impl<'q> Coder<'q> {
-    fn new(matching: &'q RowSet, bucket: Option<&'q GroupKey>) -> Self {
+    fn new(members: &'q Members<'q>, bucket: Option<&'q GroupKey>) -> Self {
         let coded = Coded {
-            codes: vec![0; matching.rows() as usize],
+            codes: vec![0; members.len],
             texts: vec![Text::default()],
         };
-        Self {
-            coded,
-            matching,
-            bucket,
-        }
+        Self { coded, members, bucket }
     }
 
     fn run(mut self, data: ColumnData<'_>) -> Coded {
@@ -60,7 +56,7 @@ impl<'q> Coder<'q> {
                 Values::Const { value, count } => {
                     let (mut text, mut digits) = (String::new(), String::new());
                     let code = self.add_shown(data.shown(value, &mut text, &mut digits));
-                    rows.row_numbers(*count).for_each(|row| self.set(row, code));
+                    self.members.each_index(rows, *count, |place, _| self.set(place, code));
                 }
                 Values::Dict { dict, codes } => self.dict(rows, dict, codes, attribute),
                 Values::Int(ints) => self.ints(rows, ints, attribute),
@@ -69,7 +65,8 @@ impl<'q> Coder<'q> {
                 }
                 Values::Bool(bools) => {
                     let [no, yes] = ["false", "true"].map(|text| self.add(text));
-                    each(rows, bools, |row, bool| self.set(row, if *bool { yes } else { no }));
+                    self.members
+                        .each(rows, bools, |place, bool| self.set(place, if *bool { yes } else { no }));
                 }
                 Values::TraceIds(ids) => self.distinct(rows, ids, |id| id.to_string()),
                 Values::SpanIds(ids) => self.distinct(rows, ids, |id| id.to_string()),
@@ -80,8 +77,8 @@ impl<'q> Coder<'q> {
     }
 
     #[inline]
-    fn set(&mut self, row: u32, code: u32) {
-        if let Some(known) = self.coded.codes.get_mut(row as usize) {
+    fn set(&mut self, place: usize, code: u32) {
+        if let Some(known) = self.coded.codes.get_mut(place) {
             *known = code;
         }
     }
@@ -110,16 +107,12 @@ impl<'q> Coder<'q> {
 
     fn dict(&mut self, rows: &LoadedRows, dict: &Texts, codes: &[u32], attribute: bool) {
         let mut known: Vec<Option<u32>> = vec![None; dict.len()];
-        each_matching(rows, codes, self.matching, |row, code| {
+        self.members.each(rows, codes, |place, code| {
             let Some(known) = known.get_mut(*code as usize) else {
                 return;
             };
-            if known.is_none() && self.matching.contains(row) {
-                *known = Some(self.add_shown(shown_text(dict.get(*code as usize), attribute)));
-            }
-            if let Some(code) = *known {
-                self.set(row, code);
-            }
+            let code = *known.get_or_insert_with(|| self.add_shown(shown_text(dict.get(*code as usize), attribute)));
+            self.set(place, code);
         });
     }
 
@@ -168,51 +161,39 @@ impl<'q> Coder<'q> {
         rows: &LoadedRows,
         values: &[T],
         last: u64,
-        place: impl Fn(T) -> u64,
+        slot: impl Fn(T) -> u64,
         show: impl Fn(T) -> Shown<'static>,
     ) {
         let mut known: Vec<Option<u32>> = vec![None; last as usize + 1];
-        each_matching(rows, values, self.matching, |row, value| {
-            let Some(known) = known.get_mut(place(*value) as usize) else {
+        self.members.each(rows, values, |place, value| {
+            let Some(known) = known.get_mut(slot(*value) as usize) else {
                 return;
             };
-            if known.is_none() && self.matching.contains(row) {
-                *known = Some(self.add_shown(show(*value)));
-            }
-            if let Some(code) = *known {
-                self.set(row, code);
-            }
+            let code = *known.get_or_insert_with(|| self.add_shown(show(*value)));
+            self.set(place, code);
         });
     }
 
     fn map<T: Copy + Eq + Hash>(&mut self, rows: &LoadedRows, values: &[T], show: impl Fn(T) -> Shown<'static>) {
         let mut known: HashMap<T, u32> = HashMap::new();
-        each_matching(rows, values, self.matching, |row, value| {
-            if self.matching.contains(row) {
-                let code = *known.entry(*value).or_insert_with(|| self.add_shown(show(*value)));
-                self.set(row, code);
-            }
+        self.members.each(rows, values, |place, value| {
+            let code = *known.entry(*value).or_insert_with(|| self.add_shown(show(*value)));
+            self.set(place, code);
         });
     }
 
     fn distinct<T: Copy + Eq + Hash>(&mut self, rows: &LoadedRows, values: &[T], text: impl Fn(T) -> String) {
         let mut known: HashMap<T, u32> = HashMap::new();
-        each_matching(rows, values, self.matching, |row, value| {
-            if self.matching.contains(row) {
-                let code = *known.entry(*value).or_insert_with(|| self.add(&text(*value)));
-                self.set(row, code);
-            }
+        self.members.each(rows, values, |place, value| {
+            let code = *known.entry(*value).or_insert_with(|| self.add(&text(*value)));
+            self.set(place, code);
         });
     }
 
     /// Values of any type, by their text.
     fn shown(&mut self, data: ColumnData<'_>) {
         let mut known: HashMap<Text, u32> = HashMap::new();
-        let matching = self.matching;
-        data.for_each(matching, |row, shown| {
-            if !matching.contains(row) {
-                return;
-            }
+        data.each(self.members, |place, shown| {
             let printed;
             let text = match shown {
                 Shown::Nothing => "",
@@ -234,7 +215,7 @@ impl<'q> Coder<'q> {
                     code
                 }
             };
-            self.set(row, code);
+            self.set(place, code);
         });
     }
 }

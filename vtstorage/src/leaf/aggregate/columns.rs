@@ -1,8 +1,8 @@
 //! The columns of one source that an aggregation reads, each loaded once, and their values as LogsQL shows them.
 
-use super::coded::Coded;
+use super::members::Members;
 use crate::engine::error::StorageError;
-use crate::engine::rows::{Loaded, LoadedRows, RowSet, RowSource, Values};
+use crate::engine::rows::{Loaded, RowSource, Values};
 use crate::leaf::filter::Kept;
 use common::query::{Column, EMPTY_TEXT, double_text, field_text, is_attribute};
 use common::value::AttrValue;
@@ -12,7 +12,7 @@ pub(super) struct Columns<'q> {
     columns: &'q [Column],
     loaded: Vec<Option<Option<Loaded>>>,
     /// The rows that columns are loaded for
-    pub(super) matching: &'q RowSet,
+    pub(super) members: &'q Members<'q>,
 }
 
 /// A column with its values, if any row has one.
@@ -36,17 +36,17 @@ pub(super) enum Shown<'v> {
 
 impl<'q> Columns<'q> {
     /// Columns, of which the filter may have loaded some.
-    pub(super) fn new(columns: &'q [Column], kept: Kept<'_>, matching: &'q RowSet) -> Self {
+    pub(super) fn new(columns: &'q [Column], kept: Kept<'_>, members: &'q Members<'q>) -> Self {
         Self {
             columns,
-            loaded: kept.into_columns(matching),
-            matching,
+            loaded: kept.into_columns(members.rows),
+            members,
         }
     }
 
     pub(super) fn load(&mut self, source: &mut dyn RowSource, number: usize) -> Result<(), StorageError> {
         if let (Some(column), Some(loaded @ None)) = (self.columns.get(number), self.loaded.get_mut(number)) {
-            *loaded = Some(source.load(column, self.matching)?);
+            *loaded = Some(source.load(column, self.members.rows)?);
         }
         Ok(())
     }
@@ -60,69 +60,44 @@ impl<'q> Columns<'q> {
             loaded: loaded.and_then(Option::as_ref),
         })
     }
-
-    /// Codes for the texts of a column.
-    pub(super) fn coded(&self, number: usize) -> Option<Coded> {
-        Some(Coded::of_texts(self.get(number)?, self.matching))
-    }
 }
 
 impl ColumnData<'_> {
-    /// Calls `visit` with the value of every row that has one, and perhaps of rows that do not match. Dictionaries and
-    /// constants are better looked at as a whole.
-    pub(super) fn for_each(&self, matching: &RowSet, mut visit: impl FnMut(u32, Shown<'_>)) {
+    /// Calls `visit` with each value of a row that counts and the row's place. Dictionaries and constants are better
+    /// looked at as a whole.
+    pub(super) fn each(&self, members: &Members<'_>, mut visit: impl FnMut(usize, Shown<'_>)) {
         let Some(Loaded { rows, values }) = self.loaded else {
             return;
         };
         let attribute = is_attribute(self.column);
+        let (mut text, mut digits) = (String::new(), String::new());
         match values {
             Values::Const { value, count } => {
-                let (mut text, mut digits) = (String::new(), String::new());
                 let shown = self.shown(value, &mut text, &mut digits);
-                rows.row_numbers(*count).for_each(|row| visit(row, shown));
+                members.each_index(rows, *count, |place, _| visit(place, shown));
             }
-            Values::Dict { dict, codes } => each(rows, codes, |row, code| {
-                visit(row, shown_text(dict.get(*code as usize), attribute));
+            Values::Dict { dict, codes } => members.each(rows, codes, |place, code| {
+                visit(place, shown_text(dict.get(*code as usize), attribute));
             }),
-            Values::Text(texts) => {
-                for (i, row) in rows.row_numbers(texts.len()).enumerate() {
-                    if matching.contains(row) {
-                        visit(row, shown_text(texts.get(i), attribute));
-                    }
-                }
-            }
-            Values::Int(ints) => each(rows, ints, |row, int| visit(row, shown_int(*int, attribute))),
-            Values::UInt(ints) => each(rows, ints, |row, int| match i64::try_from(*int) {
-                Ok(int) => visit(row, shown_int(int, attribute)),
-                Err(_) => visit(row, Shown::Text(&int.to_string())),
+            Values::Text(texts) => members.each_index(rows, texts.len(), |place, i| {
+                visit(place, shown_text(texts.get(i), attribute));
             }),
-            Values::Double(doubles) => {
-                let mut text = String::new();
-                each(rows, doubles, |row, double| {
-                    visit(row, shown_double(*double, &mut text))
-                });
-            }
-            Values::Bool(bools) => each(rows, bools, |row, bool| {
-                visit(row, Shown::Text(if *bool { "true" } else { "false" }));
+            Values::Int(ints) => members.each(rows, ints, |place, int| visit(place, shown_int(*int, attribute))),
+            Values::UInt(ints) => members.each(rows, ints, |place, int| match i64::try_from(*int) {
+                Ok(int) => visit(place, shown_int(int, attribute)),
+                Err(_) => visit(place, Shown::Text(&int.to_string())),
             }),
-            Values::TraceIds(ids) => each(rows, ids, |row, id| {
-                if matching.contains(row) {
-                    visit(row, Shown::Text(&id.to_string()));
-                }
+            Values::Double(doubles) => members.each(rows, doubles, |place, double| {
+                visit(place, shown_double(*double, &mut text));
             }),
-            Values::SpanIds(ids) => each(rows, ids, |row, id| {
-                if matching.contains(row) {
-                    visit(row, Shown::Text(&id.to_string()));
-                }
+            Values::Bool(bools) => members.each(rows, bools, |place, bool| {
+                visit(place, Shown::Text(if *bool { "true" } else { "false" }));
             }),
-            Values::Mixed(values) => {
-                let (mut text, mut digits) = (String::new(), String::new());
-                each(rows, values, |row, value| {
-                    if matching.contains(row) {
-                        visit(row, self.shown(value, &mut text, &mut digits));
-                    }
-                });
-            }
+            Values::TraceIds(ids) => members.each(rows, ids, |place, id| visit(place, Shown::Text(&id.to_string()))),
+            Values::SpanIds(ids) => members.each(rows, ids, |place, id| visit(place, Shown::Text(&id.to_string()))),
+            Values::Mixed(values) => members.each(rows, values, |place, value| {
+                visit(place, self.shown(value, &mut text, &mut digits));
+            }),
         }
     }
 
@@ -140,39 +115,6 @@ impl ColumnData<'_> {
                 Shown::Text(text)
             }
         }
-    }
-}
-
-/// Calls `visit` with each value of matching rows and its row, and perhaps with others.
-#[inline]
-pub(super) fn each_matching<T>(
-    rows: &LoadedRows,
-    values: &[T],
-    matching: &RowSet,
-    mut visit: impl FnMut(u32, &T),
-) {
-    match rows {
-        LoadedRows::Dense { start } if matching.count() as usize * FEW < values.len() => {
-            for row in matching.iter() {
-                let value = row.checked_sub(*start).and_then(|place| values.get(place as usize));
-                if let Some(value) = value {
-                    visit(row, value);
-                }
-            }
-        }
-        rows => each(rows, values, visit),
-    }
-}
-
-/// With so many times more values than matching rows, rows are looked at one by one.
-const FEW: usize = 2;
-
-/// Calls `visit` with each value and its row.
-#[inline]
-pub(super) fn each<T>(rows: &LoadedRows, values: &[T], mut visit: impl FnMut(u32, &T)) {
-    match rows {
-        LoadedRows::Dense { start } => (*start..).zip(values).for_each(|(row, value)| visit(row, value)),
-        LoadedRows::Sparse(rows) => rows.iter().zip(values).for_each(|(row, value)| visit(*row, value)),
     }
 }
 

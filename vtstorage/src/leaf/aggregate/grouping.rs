@@ -4,58 +4,44 @@ use super::coded::Coded;
 use super::columns::Columns;
 use super::prepared::Aggregation;
 use crate::engine::error::StorageError;
-use crate::engine::rows::{RowSet, RowSource};
+use crate::engine::rows::RowSource;
 use common::query::logsql::stats::Text;
 use hashbrown::HashMap;
 
-/// The group of rows that do not match.
+/// The group of rows that do not count.
 pub(super) const NONE: u32 = u32::MAX;
 
 /// Which group rows belong to.
 pub(super) trait Assign {
-    /// The row's group, or [`NONE`].
-    fn group(&self, row: u32) -> u32;
+    /// The group of the row at this place, or [`NONE`].
+    fn group(&self, place: usize) -> u32;
 }
 
-/// All of these rows are one group.
-pub(super) struct One<'a>(pub(super) &'a RowSet);
+/// All rows are one group.
+pub(super) struct One;
 
-/// By row, for all rows.
-pub(super) struct ByRow<'a>(pub(super) &'a [u32]);
+/// By place of the row.
+pub(super) struct ByPlace<'a>(pub(super) &'a [u32]);
 
-/// By row, for these rows.
-pub(super) struct Within<'a>(pub(super) &'a [u32], pub(super) &'a RowSet);
-
-impl Assign for One<'_> {
+impl Assign for One {
     #[inline]
-    fn group(&self, row: u32) -> u32 {
-        if self.0.contains(row) { 0 } else { NONE }
+    fn group(&self, _: usize) -> u32 {
+        0
     }
 }
 
-impl Assign for ByRow<'_> {
+impl Assign for ByPlace<'_> {
     #[inline]
-    fn group(&self, row: u32) -> u32 {
-        self.0.get(row as usize).copied().unwrap_or(NONE)
+    fn group(&self, place: usize) -> u32 {
+        self.0.get(place).copied().unwrap_or(NONE)
     }
 }
 
-impl Assign for Within<'_> {
-    #[inline]
-    fn group(&self, row: u32) -> u32 {
-        if self.1.contains(row) {
-            ByRow(self.0).group(row)
-        } else {
-            NONE
-        }
-    }
-}
-
-/// The groups of the matching rows.
+/// The groups of the rows of one source.
 pub(super) struct Grouping {
-    /// By row, of matching rows; `None` if they are all one group
-    pub(super) by_row: Option<Vec<u32>>,
-    /// Matching rows by group
+    /// By place of the row; `None` if all are one group
+    pub(super) by_place: Option<Vec<u32>>,
+    /// Rows by group
     pub(super) counts: Vec<u64>,
     /// By group; several groups may have one key, and those without rows have none
     pub(super) keys: Vec<Option<Vec<Text>>>,
@@ -69,8 +55,8 @@ impl Grouping {
     ) -> Result<Self, StorageError> {
         if what.keys.is_empty() {
             return Ok(Self {
-                by_row: None,
-                counts: vec![u64::from(columns.matching.count())],
+                by_place: None,
+                counts: vec![columns.members.len as u64],
                 keys: vec![Some(Vec::new())],
             });
         }
@@ -78,42 +64,45 @@ impl Grouping {
         for (key, column) in &what.keys {
             columns.load(source, *column)?;
             if let Some(data) = columns.get(*column) {
-                coded.push(Coded::of_key(key, data, columns.matching));
+                coded.push(Coded::of_key(key, data, columns.members));
             }
         }
         if coded.len() == 1
             && let Some(only) = coded.pop()
         {
-            return Ok(Self::of_one_key(only, columns.matching));
+            return Ok(Self::of_one_key(only));
         }
-        let combined = Combined::new(&coded, columns.matching);
+        let combined = Combined::new(&coded, columns.members.len);
         Ok(Self {
             keys: combined.texts(&coded).into_iter().map(Some).collect(),
-            by_row: Some(combined.by_row),
+            by_place: Some(combined.by_place),
             counts: combined.counts,
         })
     }
 
     /// The codes are the groups.
-    fn of_one_key(coded: Coded, matching: &RowSet) -> Self {
+    fn of_one_key(coded: Coded) -> Self {
         let Coded { codes, texts } = coded;
-        let mut counts = vec![0; texts.len()];
-        let mut count = |code: &u32| {
-            if let Some(count) = counts.get_mut(*code as usize) {
-                *count += 1;
-            }
-        };
-        if matching.is_full() {
-            codes.iter().for_each(count);
-        } else {
-            matching.iter().filter_map(|row| codes.get(row as usize)).for_each(&mut count);
-        }
+        let counts = count(&codes, texts.len());
         let used = texts.into_iter().zip(&counts);
         Self {
             keys: used.map(|(text, count)| (*count > 0).then(|| vec![text])).collect(),
-            by_row: Some(codes),
+            by_place: Some(codes),
             counts,
         }
+    }
+
+    /// The groups of those rows for which `counts` holds, where not all do.
+    pub(super) fn only(&self, counts: &[bool]) -> (Vec<u32>, Vec<u64>) {
+        let one = |place: usize| {
+            self.by_place
+                .as_ref()
+                .map_or(0, |by_place| ByPlace(by_place).group(place))
+        };
+        let group = |(place, counts): (usize, &bool)| if *counts { one(place) } else { NONE };
+        let groups: Vec<u32> = counts.iter().enumerate().map(group).collect();
+        let counts = count(&groups, self.len());
+        (groups, counts)
     }
 
     /// The number of groups.
@@ -122,88 +111,94 @@ impl Grouping {
     }
 }
 
+/// Rows by group.
+pub(super) fn count(groups: &[u32], len: usize) -> Vec<u64> {
+    let mut counts = vec![0; len];
+    for group in groups {
+        if let Some(count) = counts.get_mut(*group as usize) {
+            *count += 1;
+        }
+    }
+    counts
+}
+
 /// Rows by the tuple of their codes.
 pub(super) struct Combined {
-    /// By row: the number of the tuple, or [`NONE`] where the row does not match
-    pub(super) by_row: Vec<u32>,
+    /// The number of the tuple by place of the row
+    pub(super) by_place: Vec<u32>,
     /// Rows by tuple
     pub(super) counts: Vec<u64>,
-    /// A row with the tuple
-    first_rows: Vec<u32>,
+    /// The place of a row with the tuple
+    first: Vec<usize>,
 }
 
 impl Combined {
-    pub(super) fn new(coded: &[Coded], matching: &RowSet) -> Self {
+    /// The tuples of `rows` rows.
+    pub(super) fn new(coded: &[Coded], rows: usize) -> Self {
         let mut all = Self {
-            by_row: vec![NONE; matching.rows() as usize],
+            by_place: Vec::new(),
             counts: Vec::new(),
-            first_rows: Vec::new(),
+            first: Vec::new(),
         };
         let sizes = coded.iter().map(|c| c.texts.len());
         let tuples = sizes.clone().try_fold(1usize, usize::checked_mul);
-        match tuples.filter(|tuples| *tuples <= MAX_TABLE.max(2 * matching.rows() as usize)) {
-            Some(tuples) => all.by_table(coded, tuples, matching),
-            None => all.by_map(coded, matching),
+        match tuples.filter(|tuples| *tuples <= MAX_TABLE.max(2 * rows)) {
+            Some(tuples) => all.by_table(coded, tuples, rows),
+            None => all.by_map(coded, rows),
         }
+        all.counts = count(&all.by_place, all.first.len());
         all
     }
 
-    fn by_table(&mut self, coded: &[Coded], tuples: usize, matching: &RowSet) {
+    fn by_table(&mut self, coded: &[Coded], tuples: usize, rows: usize) {
+        let mut slots = vec![0; rows];
+        for c in coded {
+            let size = c.texts.len();
+            slots
+                .iter_mut()
+                .zip(&c.codes)
+                .for_each(|(slot, code)| *slot = *slot * size + *code as usize);
+        }
         let mut known = vec![NONE; tuples];
-        for row in matching.iter() {
-            let place = coded
-                .iter()
-                .fold(0, |place, c| place * c.texts.len() + code(c, row) as usize);
-            if let Some(known) = known.get_mut(place) {
-                if *known == NONE {
-                    *known = self.add(row);
-                }
-                self.count(row, *known);
+        self.by_place = Vec::with_capacity(rows);
+        for (place, slot) in slots.into_iter().enumerate() {
+            let Some(known) = known.get_mut(slot) else { continue };
+            if *known == NONE {
+                *known = self.first.len() as u32;
+                self.first.push(place);
             }
+            self.by_place.push(*known);
         }
     }
 
     /// Tuples are made of a tuple of all codes but one and that one.
-    fn by_map(&mut self, coded: &[Coded], matching: &RowSet) {
+    fn by_map(&mut self, coded: &[Coded], rows: usize) {
+        self.by_place = vec![0; rows];
         for c in coded {
             let mut known: HashMap<u64, u32> = HashMap::new();
-            let before = std::mem::replace(&mut self.by_row, vec![NONE; matching.rows() as usize]);
-            self.counts.clear();
-            self.first_rows.clear();
-            for row in matching.iter() {
-                let tuple = before.get(row as usize).copied().unwrap_or(NONE);
-                let key = u64::from(tuple) << 32 | u64::from(code(c, row));
-                let number = *known.entry(key).or_insert_with(|| self.add(row));
-                self.count(row, number);
+            self.first.clear();
+            for (place, (tuple, code)) in self.by_place.iter_mut().zip(&c.codes).enumerate() {
+                let key = u64::from(*tuple) << 32 | u64::from(*code);
+                *tuple = *known.entry(key).or_insert_with(|| {
+                    self.first.push(place);
+                    self.first.len() as u32 - 1
+                });
             }
-        }
-    }
-
-    fn add(&mut self, row: u32) -> u32 {
-        self.counts.push(0);
-        self.first_rows.push(row);
-        self.counts.len() as u32 - 1
-    }
-
-    fn count(&mut self, row: u32, tuple: u32) {
-        if let (Some(by_row), Some(count)) = (self.by_row.get_mut(row as usize), self.counts.get_mut(tuple as usize)) {
-            *by_row = tuple;
-            *count += 1;
         }
     }
 
     /// The texts of each tuple.
     pub(super) fn texts(&self, coded: &[Coded]) -> Vec<Vec<Text>> {
-        let text = |c: &Coded, row: u32| c.texts.get(code(c, row) as usize).cloned().unwrap_or_default();
-        let rows = self.first_rows.iter();
-        rows.map(|row| coded.iter().map(|c| text(c, *row)).collect()).collect()
+        let text = |c: &Coded, place: usize| {
+            let code = c.codes.get(place).copied().unwrap_or_default();
+            c.texts.get(code as usize).cloned().unwrap_or_default()
+        };
+        let places = self.first.iter();
+        places
+            .map(|place| coded.iter().map(|c| text(c, *place)).collect())
+            .collect()
     }
 }
 
 /// So many tuples are looked up in a table.
 const MAX_TABLE: usize = 1 << 16;
-
-#[inline]
-fn code(coded: &Coded, row: u32) -> u32 {
-    coded.codes.get(row as usize).copied().unwrap_or_default()
-}

@@ -1,7 +1,7 @@
 //! Sums, extremes and quantiles: functions that read numbers, and texts where there are any.
 
 use super::accumulator::States;
-use super::columns::{ColumnData, Shown, each_matching, shown_text};
+use super::columns::{ColumnData, Shown, shown_text};
 use super::grouping::{Assign, NONE};
 use super::update::Update;
 use crate::engine::rows::{Loaded, LoadedRows, Texts, Values};
@@ -32,7 +32,7 @@ pub(super) fn update<A: Assign>(update: &Update<'_, A>, data: ColumnData<'_>, st
         Some(Loaded {
             rows,
             values: Values::Dict { dict, codes },
-        }) if dict.len().saturating_mul(update.members.len()) <= MAX_TABLE => {
+        }) if dict.len().saturating_mul(update.counts.len()) <= MAX_TABLE => {
             add_dict(update, rows, dict, codes, attribute, states)
         }
         _ => add_shown(update, data, states),
@@ -65,19 +65,19 @@ impl Sorted {
         values: &[T],
         number: impl Fn(&T) -> Option<i64>,
     ) -> Self {
-        let mut starts = Vec::with_capacity(update.members.len());
+        let mut starts = Vec::with_capacity(update.counts.len());
         let mut all = 0;
-        for members in update.members {
+        for members in update.counts {
             starts.push(all);
             all += *members as usize;
         }
         let mut ends = starts.clone();
         let mut numbers = vec![0; all];
-        each_matching(rows, values, update.rows, |row, value| {
-            if let (Some(end), Some(number)) = (ends.get_mut(update.assign.group(row) as usize), number(value))
-                && let Some(place) = numbers.get_mut(*end)
+        update.columns.members.each(rows, values, |place, value| {
+            if let (Some(end), Some(number)) = (ends.get_mut(update.assign.group(place) as usize), number(value))
+                && let Some(slot) = numbers.get_mut(*end)
             {
-                *place = number;
+                *slot = number;
                 *end += 1;
             }
         });
@@ -86,9 +86,9 @@ impl Sorted {
 
     /// Returns the number of rows without a value, by group.
     fn add<A>(&self, update: &Update<'_, A>, states: &mut States<'_>) -> Vec<u64> {
-        let mut missing = Vec::with_capacity(update.members.len());
+        let mut missing = Vec::with_capacity(update.counts.len());
         let ranges = self.starts.iter().zip(&self.ends);
-        for (group, ((start, end), members)) in ranges.zip(update.members).enumerate() {
+        for (group, ((start, end), members)) in ranges.zip(update.counts).enumerate() {
             let numbers = self.numbers.get(*start..*end).unwrap_or_default();
             if let Some(state) = states.get(group) {
                 add_ints(state, numbers);
@@ -108,10 +108,10 @@ fn add_dict<A: Assign>(
     attribute: bool,
     states: &mut States<'_>,
 ) -> Vec<u64> {
-    let mut counts = vec![0u32; dict.len() * update.members.len()];
-    let mut missing = update.members.to_vec();
-    each_matching(rows, codes, update.rows, |row, code| {
-        let group = update.assign.group(row);
+    let mut counts = vec![0u32; dict.len() * update.counts.len()];
+    let mut missing = update.counts.to_vec();
+    update.columns.members.each(rows, codes, |place, code| {
+        let group = update.assign.group(place);
         if group != NONE
             && let Some(count) = counts.get_mut(group as usize * dict.len() + *code as usize)
         {
@@ -144,7 +144,7 @@ fn add_dict<A: Assign>(
 
 /// Value by value.
 fn add_shown<A: Assign>(update: &Update<'_, A>, data: ColumnData<'_>, states: &mut States<'_>) -> Vec<u64> {
-    let mut missing = update.members.to_vec();
+    let mut missing = update.counts.to_vec();
     update.each_shown(data, |group, shown| {
         let (Some(state), Some(missing)) = (states.get(group), missing.get_mut(group)) else {
             return;

@@ -2,7 +2,7 @@
 
 use super::accumulator::States;
 use super::coded::Coded;
-use super::columns::{ColumnData, Shown, each_matching, shown_text};
+use super::columns::{ColumnData, Shown, shown_text};
 use super::grouping::{Assign, Combined, NONE};
 use super::update::Update;
 use crate::engine::rows::{Loaded, Values};
@@ -22,7 +22,8 @@ pub(super) fn update<A: Assign>(update: &Update<'_, A>, states: &mut States<'_>)
         columns => {
             let coded: Vec<Coded> = columns
                 .iter()
-                .filter_map(|column| update.columns.coded(*column))
+                .filter_map(|column| update.columns.get(*column))
+                .map(|data| Coded::of_texts(data, update.columns.members))
                 .collect();
             add_tuples(update, &coded, states);
         }
@@ -36,8 +37,11 @@ fn add_values<A: Assign>(update: &Update<'_, A>, data: ColumnData<'_>, states: &
             rows,
             values: Values::Dict { dict, codes },
         }) => {
-            let mut pairs = Pairs::new(update.members.len(), dict.len());
-            each_matching(rows, codes, update.rows, |row, code| pairs.insert(update.assign.group(row), *code));
+            let mut pairs = Pairs::new(update.counts.len(), dict.len());
+            let members = update.columns.members;
+            members.each(rows, codes, |place, code| {
+                pairs.insert(update.assign.group(place), *code)
+            });
             pairs.for_each(|group, code| {
                 if let (Some(state), Shown::Text(text)) = (states.get(group), shown_text(dict.get(code), attribute)) {
                     add_text(state, text);
@@ -48,7 +52,7 @@ fn add_values<A: Assign>(update: &Update<'_, A>, data: ColumnData<'_>, states: &
             values: Values::Const { value, .. },
             ..
         }) => {
-            let mut groups = vec![false; update.members.len()];
+            let mut groups = vec![false; update.counts.len()];
             update.each_shown(data, |group, _| {
                 groups.iter_mut().skip(group).take(1).for_each(|seen| *seen = true)
             });
@@ -69,13 +73,11 @@ fn add_values<A: Assign>(update: &Update<'_, A>, data: ColumnData<'_>, states: &
 }
 
 fn add_tuples<A: Assign>(update: &Update<'_, A>, coded: &[Coded], states: &mut States<'_>) {
-    let combined = Combined::new(coded, update.rows);
+    let combined = Combined::new(coded, update.columns.members.len);
     let tuples = combined.texts(coded);
-    let mut pairs = Pairs::new(update.members.len(), tuples.len());
-    for row in update.rows.iter() {
-        if let Some(tuple) = combined.by_row.get(row as usize) {
-            pairs.insert(update.assign.group(row), *tuple);
-        }
+    let mut pairs = Pairs::new(update.counts.len(), tuples.len());
+    for (place, tuple) in combined.by_place.iter().enumerate() {
+        pairs.insert(update.assign.group(place), *tuple);
     }
     let mut buffer = String::new();
     pairs.for_each(|group, tuple| {

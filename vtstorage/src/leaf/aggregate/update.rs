@@ -2,7 +2,7 @@
 
 use super::accumulator::States;
 use super::columns::{ColumnData, Columns, Shown};
-use super::grouping::{Assign, ByRow, Grouping, NONE, One, Within};
+use super::grouping::{Assign, ByPlace, Grouping, NONE, One, count};
 use super::prepared::PreparedFunction;
 use super::{numbers, uniq};
 use crate::engine::rows::RowSet;
@@ -13,15 +13,13 @@ use common::query::logsql::stats::{Count, Kind};
 pub(super) struct Update<'a, A> {
     pub(super) function: &'a PreparedFunction,
     pub(super) columns: &'a Columns<'a>,
-    /// The groups of the rows that count
+    /// The groups of rows by place
     pub(super) assign: A,
-    /// The rows that count
-    pub(super) rows: &'a RowSet,
     /// Rows that count, by group
-    pub(super) members: &'a [u64],
+    pub(super) counts: &'a [u64],
 }
 
-/// Adds the rows of `grouping` that are among `condition`, if there is one.
+/// Adds the rows of `grouping`, or those that are in `condition` too.
 pub(super) fn update(
     function: &PreparedFunction,
     columns: &Columns<'_>,
@@ -29,59 +27,38 @@ pub(super) fn update(
     condition: Option<&RowSet>,
     states: &mut States<'_>,
 ) {
-    let rows = condition.unwrap_or(columns.matching);
-    let mut counted = Vec::new();
-    let members = match (condition, &grouping.by_row) {
-        (None, _) => &grouping.counts,
-        (Some(rows), None) => {
-            counted.push(u64::from(rows.count()));
-            &counted
-        }
-        (Some(rows), Some(by_row)) => {
-            counted = count(rows, &ByRow(by_row), grouping.len());
-            &counted
-        }
-    };
     macro_rules! with {
-        ($assign:expr) => {
+        ($assign:expr, $counts:expr) => {
             Update {
                 function,
                 columns,
                 assign: $assign,
-                rows,
-                members,
+                counts: $counts,
             }
             .run(states)
         };
     }
-    match (&grouping.by_row, condition) {
-        (None, _) => with!(One(rows)),
-        (Some(by_row), _) if rows.is_full() => with!(ByRow(by_row)),
-        (Some(by_row), _) => with!(Within(by_row, rows)),
-    }
-}
-
-/// Rows by group.
-fn count(rows: &RowSet, assign: &impl Assign, groups: usize) -> Vec<u64> {
-    let mut counts = vec![0; groups];
-    for row in rows.iter() {
-        if let Some(count) = counts.get_mut(assign.group(row) as usize) {
-            *count += 1;
+    match (&grouping.by_place, condition) {
+        (None, None) => with!(One, &grouping.counts),
+        (Some(by_place), None) => with!(ByPlace(by_place), &grouping.counts),
+        (_, Some(condition)) => {
+            let holds: Vec<bool> = columns.members.rows.iter().map(|row| condition.contains(row)).collect();
+            let (by_place, counts) = grouping.only(&holds);
+            with!(ByPlace(&by_place), &counts);
         }
     }
-    counts
 }
 
 impl<A: Assign> Update<'_, A> {
     fn run(&self, states: &mut States<'_>) {
         let columns = &self.function.columns;
         match self.function.kind {
-            FunctionKind::Count if columns.is_empty() => self.add_counts(self.members.iter().copied(), states),
+            FunctionKind::Count if columns.is_empty() => self.add_counts(self.counts.iter().copied(), states),
             FunctionKind::Count => self.add_counts(self.filled().into_iter(), states),
             FunctionKind::CountEmpty => {
                 let filled = self.filled();
                 let empty = self
-                    .members
+                    .counts
                     .iter()
                     .zip(filled)
                     .map(|(all, filled)| all.saturating_sub(filled));
@@ -108,25 +85,25 @@ impl<A: Assign> Update<'_, A> {
 
     /// Rows with a text in at least one of the columns, by group.
     fn filled(&self) -> Vec<u64> {
-        let mut filled = RowSet::empty(self.rows.rows());
+        let mut groups = vec![NONE; self.columns.members.len];
         for data in self
             .function
             .columns
             .iter()
             .filter_map(|column| self.columns.get(*column))
         {
-            data.for_each(self.rows, |row, shown| {
-                if shown != Shown::Nothing {
-                    filled.insert(row);
+            data.each(self.columns.members, |place, shown| {
+                if let (false, Some(group)) = (shown == Shown::Nothing, groups.get_mut(place)) {
+                    *group = self.assign.group(place);
                 }
             });
         }
-        count(&filled, &self.assign, self.members.len())
+        count(&groups, self.counts.len())
     }
 
     /// Bytes of all texts, by group.
     fn lengths(&self) -> Vec<u64> {
-        let mut lengths = vec![0; self.members.len()];
+        let mut lengths = vec![0; self.counts.len()];
         for data in self
             .function
             .columns
@@ -151,8 +128,8 @@ impl<A: Assign> Update<'_, A> {
 
     /// Calls `visit` with the values of rows that count, and their groups.
     pub(super) fn each_shown(&self, data: ColumnData<'_>, mut visit: impl FnMut(usize, Shown<'_>)) {
-        data.for_each(self.rows, |row, shown| {
-            let group = self.assign.group(row);
+        data.each(self.columns.members, |place, shown| {
+            let group = self.assign.group(place);
             if group != NONE {
                 visit(group as usize, shown);
             }

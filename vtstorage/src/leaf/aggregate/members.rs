@@ -1,0 +1,103 @@
+//! The rows of a source that count, by their place among each other: what is known of each of them takes no room for
+//! the rows between.
+
+use crate::engine::rows::{LoadedRows, RowSet};
+
+/// Rows by place: the first is 0.
+pub(super) struct Members<'q> {
+    pub(super) rows: &'q RowSet,
+    /// Number of rows
+    pub(super) len: usize,
+    /// Rows before each word of the set; none where all rows are members, so that rows are their places
+    before: Vec<u32>,
+}
+
+impl<'q> Members<'q> {
+    pub(super) fn new(rows: &'q RowSet) -> Self {
+        let len = rows.count() as usize;
+        let before = if len == rows.rows() as usize {
+            Vec::new()
+        } else {
+            rows.before_words()
+        };
+        Self { rows, len, before }
+    }
+
+    /// The place of a row, if it counts.
+    #[inline]
+    fn place(&self, row: u32) -> Option<usize> {
+        let word = row / 64;
+        let before = *self.before.get(word as usize)?;
+        self.rows.rank_in_word(row).map(|rank| (before + rank) as usize)
+    }
+
+    /// Calls `visit` with each value of a row that counts, and the row's place.
+    #[inline]
+    pub(super) fn each<T>(&self, rows: &LoadedRows, values: &[T], mut visit: impl FnMut(usize, &T)) {
+        match (rows, self.before.is_empty()) {
+            (LoadedRows::Dense { start }, true) => (*start as usize..).zip(values).for_each(|(row, v)| visit(row, v)),
+            (LoadedRows::Sparse(rows), true) => rows.iter().zip(values).for_each(|(row, v)| visit(*row as usize, v)),
+            (LoadedRows::Dense { start }, false) => {
+                for (place, row) in self.rows.iter().enumerate() {
+                    if let Some(value) = row.checked_sub(*start).and_then(|i| values.get(i as usize)) {
+                        visit(place, value);
+                    }
+                }
+            }
+            (LoadedRows::Sparse(rows), false) => {
+                for (row, value) in rows.iter().zip(values) {
+                    if let Some(place) = self.place(*row) {
+                        visit(place, value);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Calls `visit` with the number of each of `count` values whose row counts, and the row's place.
+    pub(super) fn each_index(&self, rows: &LoadedRows, count: usize, mut visit: impl FnMut(usize, usize)) {
+        for (i, row) in rows.row_numbers(count).enumerate() {
+            let place = if self.before.is_empty() {
+                Some(row as usize)
+            } else {
+                self.place(row)
+            };
+            if let Some(place) = place {
+                visit(place, i);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_have_places_in_their_order() {
+        for chosen in [vec![3, 63, 64, 129], (0..130).collect()] {
+            let mut rows = RowSet::empty(130);
+            chosen.iter().for_each(|row| rows.insert(*row));
+            let members = Members::new(&rows);
+            let dense: Vec<u32> = (1..130).collect();
+            let sparse: Vec<u32> = (0..130).step_by(3).collect();
+            for (at, values) in [
+                (LoadedRows::Dense { start: 1 }, dense),
+                (LoadedRows::Sparse(sparse.clone()), sparse),
+            ] {
+                let expected: Vec<(usize, u32)> = chosen
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, row)| values.contains(row))
+                    .map(|(place, row)| (place, *row))
+                    .collect();
+                let mut found = Vec::new();
+                members.each(&at, &values, |place, row| found.push((place, *row)));
+                assert_eq!(found, expected);
+                found.clear();
+                members.each_index(&at, values.len(), |place, i| found.push((place, values[i])));
+                assert_eq!(found, expected);
+            }
+        }
+    }
+}
