@@ -24,7 +24,10 @@ impl<'c> Kept<'c> {
     pub fn into_columns(self, rows: &RowSet) -> Vec<Option<Option<Loaded>>> {
         let columns = self.columns.into_iter();
         columns
-            .map(|kept| kept.filter(|(loaded_for, _)| loaded_for.contains_all(rows)).map(|(_, loaded)| loaded))
+            .map(|kept| {
+                kept.filter(|(loaded_for, _)| loaded_for.contains_all(rows))
+                    .map(|(_, loaded)| loaded)
+            })
             .collect()
     }
 
