@@ -21,7 +21,9 @@ fn acknowledged_spans_are_there_exactly_once_after_a_stop_at_each_step() {
     println!("seed {seed}");
     let cases = Failpoint::ALL
         .iter()
-        .flat_map(|point| HITS.map(|hits| (point.name(), hits)));
+        .flat_map(|point| HITS.map(|hits| (point.name(), hits)))
+        // What several merges leave may be deleted in one go, so that there is no second time.
+        .filter(|case| *case != ("merge.delete", 2));
     let cases = Mutex::new(cases.collect::<Vec<_>>());
     std::thread::scope(|scope| {
         for _ in 0..AT_A_TIME {
