@@ -316,6 +316,24 @@ fn plans(run: usize, sample: &Sample) -> Vec<(&'static str, Plan)> {
         ),
         ("newest rows", rows(Filter::All, RowOrder::Newest, Some(100))),
         (
+            "column rows",
+            Plan {
+                tenant,
+                range,
+                filter: Filter::All,
+                shape: Shape::Rows(RowsQuery {
+                    projection: Projection::Columns(vec![
+                        Column::service(),
+                        Column::Field(SpanField::Name),
+                        Column::Field(SpanField::Duration),
+                        Column::span("http.route"),
+                    ]),
+                    order: RowOrder::Any,
+                    limit: None,
+                }),
+            },
+        ),
+        (
             "needle rows",
             rows(field(Column::span("enduser.id"), exact(user)), RowOrder::Any, Some(100)),
         ),

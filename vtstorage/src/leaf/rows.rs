@@ -149,7 +149,7 @@ impl Making {
 const SPANS_PER_PART: usize = 256;
 
 /// Rows of a few columns: as many as make reading a dictionary for them worth while.
-const ROWS_PER_PART: usize = 16_384;
+const ROWS_PER_PART: usize = 8_192;
 
 /// The set of these rows.
 fn set_of(source: &dyn RowSource, rows: &[u32]) -> RowSet {

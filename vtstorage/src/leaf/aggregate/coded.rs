@@ -1,6 +1,6 @@
 //! The texts of a column as small numbers: what rows are grouped by.
 
-use super::columns::{ColumnData, Shown, shown_text};
+use super::columns::{ColumnData, Shown, ShownTexts};
 use super::members::Members;
 use crate::engine::rows::{Loaded, LoadedRows, Texts, Values};
 use common::query::logsql::stats::Text;
@@ -106,12 +106,13 @@ impl<'q> Coder<'q> {
     }
 
     fn dict(&mut self, rows: &LoadedRows, dict: &Texts, codes: &[u32], attribute: bool) {
+        let texts = ShownTexts::new(dict, attribute);
         let mut known: Vec<Option<u32>> = vec![None; dict.len()];
         self.members.each(rows, codes, |place, code| {
             let Some(known) = known.get_mut(*code as usize) else {
                 return;
             };
-            let code = *known.get_or_insert_with(|| self.add_shown(shown_text(dict.get(*code as usize), attribute)));
+            let code = *known.get_or_insert_with(|| self.add_shown(texts.get(*code as usize)));
             self.set(place, code);
         });
     }

@@ -2,7 +2,7 @@
 
 use super::members::Members;
 use crate::engine::error::StorageError;
-use crate::engine::rows::{Loaded, RowSource, Values};
+use crate::engine::rows::{Loaded, RowSource, Texts, Values};
 use crate::leaf::filter::Kept;
 use common::query::{Column, EMPTY_TEXT, double_text, field_text, is_attribute};
 use common::value::AttrValue;
@@ -76,12 +76,14 @@ impl ColumnData<'_> {
                 let shown = self.shown(value, &mut text, &mut digits);
                 members.each_index(rows, *count, |place, _| visit(place, shown));
             }
-            Values::Dict { dict, codes } => members.each(rows, codes, |place, code| {
-                visit(place, shown_text(dict.get(*code as usize), attribute));
-            }),
-            Values::Text(texts) => members.each_index(rows, texts.len(), |place, i| {
-                visit(place, shown_text(texts.get(i), attribute));
-            }),
+            Values::Dict { dict, codes } => {
+                let dict = ShownTexts::new(dict, attribute);
+                members.each(rows, codes, |place, code| visit(place, dict.get(*code as usize)));
+            }
+            Values::Text(texts) => {
+                let shown = ShownTexts::new(texts, attribute);
+                members.each_index(rows, texts.len(), |place, i| visit(place, shown.get(i)));
+            }
             Values::Int(ints) => members.each(rows, ints, |place, int| visit(place, shown_int(*int, attribute))),
             Values::UInt(ints) => members.each(rows, ints, |place, int| match i64::try_from(*int) {
                 Ok(int) => visit(place, shown_int(int, attribute)),
@@ -108,22 +110,48 @@ impl ColumnData<'_> {
             AttrValue::Empty => Shown::Nothing,
             AttrValue::Int(int) => shown_int(*int, attribute),
             AttrValue::Double(double) => shown_double(*double, digits),
-            AttrValue::Str(value) => shown_text(value.as_bytes(), attribute),
+            AttrValue::Str(value) => shown_text(value, attribute),
             value => {
                 text.clear();
                 text.push_str(&field_text(self.column, value));
-                Shown::Text(text)
+                // Bytes may be none: that is no value, not the empty text.
+                shown_text(text, false)
             }
         }
     }
 }
 
-/// A text, which must be UTF-8.
-pub(super) fn shown_text(text: &[u8], attribute: bool) -> Shown<'_> {
-    match std::str::from_utf8(text) {
-        Ok("") if attribute => Shown::Text(EMPTY_TEXT),
-        Ok("") | Err(_) => Shown::Nothing,
-        Ok(text) => Shown::Text(text),
+/// Texts as they are shown. That they are UTF-8 is made sure of for all of them at once.
+pub(super) struct ShownTexts<'t> {
+    all: &'t str,
+    ends: &'t [u32],
+    attribute: bool,
+}
+
+impl<'t> ShownTexts<'t> {
+    pub(super) fn new(texts: &'t Texts, attribute: bool) -> Self {
+        let (bytes, ends) = texts.parts();
+        Self {
+            all: std::str::from_utf8(bytes).unwrap_or_default(),
+            ends,
+            attribute,
+        }
+    }
+
+    /// The text with this number.
+    #[inline]
+    pub(super) fn get(&self, number: usize) -> Shown<'t> {
+        let end = |i: usize| self.ends.get(i).map_or(0, |end| *end as usize);
+        let start = number.checked_sub(1).map_or(0, end);
+        shown_text(self.all.get(start..end(number)).unwrap_or_default(), self.attribute)
+    }
+}
+
+fn shown_text(text: &str, attribute: bool) -> Shown<'_> {
+    match text {
+        "" if attribute => Shown::Text(EMPTY_TEXT),
+        "" => Shown::Nothing,
+        text => Shown::Text(text),
     }
 }
 

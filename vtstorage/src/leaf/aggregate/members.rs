@@ -44,12 +44,28 @@ impl<'q> Members<'q> {
                     }
                 }
             }
+            (LoadedRows::Sparse(rows), false) if self.len * FEW < rows.len() => self.each_of_few(rows, values, visit),
             (LoadedRows::Sparse(rows), false) => {
                 for (row, value) in rows.iter().zip(values) {
                     if let Some(place) = self.place(*row) {
                         visit(place, value);
                     }
                 }
+            }
+        }
+    }
+
+    /// Goes along the rows that count and the values side by side.
+    fn each_of_few<T>(&self, rows: &[u32], values: &[T], mut visit: impl FnMut(usize, &T)) {
+        let mut next = 0;
+        for (place, row) in self.rows.iter().enumerate() {
+            while rows.get(next).is_some_and(|at| *at < row) {
+                next += 1;
+            }
+            if let (Some(at), Some(value)) = (rows.get(next), values.get(next))
+                && *at == row
+            {
+                visit(place, value);
             }
         }
     }
@@ -69,13 +85,16 @@ impl<'q> Members<'q> {
     }
 }
 
+/// With so many times more values than rows that count, the rows are gone along.
+const FEW: usize = 4;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn rows_have_places_in_their_order() {
-        for chosen in [vec![3, 63, 64, 129], (0..130).collect()] {
+        for chosen in [vec![3, 63, 64, 129], (0..100).collect(), (0..130).collect()] {
             let mut rows = RowSet::empty(130);
             chosen.iter().for_each(|row| rows.insert(*row));
             let members = Members::new(&rows);

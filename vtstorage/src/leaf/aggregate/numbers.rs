@@ -1,7 +1,7 @@
 //! Sums, extremes and quantiles: functions that read numbers, and texts where there are any.
 
 use super::accumulator::States;
-use super::columns::{ColumnData, Shown, shown_text};
+use super::columns::{ColumnData, Shown, ShownTexts};
 use super::grouping::{Assign, NONE};
 use super::update::Update;
 use crate::engine::rows::{Loaded, LoadedRows, Texts, Values};
@@ -118,6 +118,7 @@ fn add_dict<A: Assign>(
             *count += 1;
         }
     });
+    let shown = ShownTexts::new(dict, attribute);
     let mut texts: Vec<Option<Text>> = vec![None; dict.len()];
     for (group, counts) in counts.chunks(dict.len().max(1)).enumerate() {
         for ((code, count), text) in counts
@@ -126,7 +127,7 @@ fn add_dict<A: Assign>(
             .zip(&mut texts)
             .filter(|((_, count), _)| **count > 0)
         {
-            let text = text.get_or_insert_with(|| match shown_text(dict.get(code), attribute) {
+            let text = text.get_or_insert_with(|| match shown.get(code) {
                 Shown::Text(text) => text.into(),
                 _ => Text::default(),
             });

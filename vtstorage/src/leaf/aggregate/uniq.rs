@@ -2,7 +2,7 @@
 
 use super::accumulator::States;
 use super::coded::Coded;
-use super::columns::{ColumnData, Shown, shown_text};
+use super::columns::{ColumnData, Shown, ShownTexts};
 use super::grouping::{Assign, Combined, NONE};
 use super::update::Update;
 use crate::engine::rows::{Loaded, Values};
@@ -42,8 +42,9 @@ fn add_values<A: Assign>(update: &Update<'_, A>, data: ColumnData<'_>, states: &
             members.each(rows, codes, |place, code| {
                 pairs.insert(update.assign.group(place), *code)
             });
+            let texts = ShownTexts::new(dict, attribute);
             pairs.for_each(|group, code| {
-                if let (Some(state), Shown::Text(text)) = (states.get(group), shown_text(dict.get(code), attribute)) {
+                if let (Some(state), Shown::Text(text)) = (states.get(group), texts.get(code)) {
                     add_text(state, text);
                 }
             });

@@ -26,7 +26,12 @@ pub fn parse_int(s: &str) -> Option<i64> {
 }
 
 /// An integer that prints back as the text.
+#[inline]
 pub fn parse_canonical_int(s: &str) -> Option<i64> {
+    // Most texts are no numbers, which their first byte tells.
+    if !matches!(s.as_bytes(), [b'0'..=b'9' | b'-', ..]) {
+        return None;
+    }
     let digits = s.strip_prefix('-').unwrap_or(s);
     let plain = (1..=19).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
     let padded = digits.starts_with('0') && s != "0";
