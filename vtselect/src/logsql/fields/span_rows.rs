@@ -126,7 +126,8 @@ impl Table {
     /// Appends the texts of an attribute with their columns: maps have one for each of their keys, joined by dots.
     fn flatten(&mut self, place: Place, key: &Arc<str>, value: &AttrValue, cells: &mut Vec<Cell>) {
         match value {
-            AttrValue::Empty => {}
+            // A key without a value hides the same key further on.
+            AttrValue::Empty => cells.push((self.attribute_column(place, key), self.empty.clone())),
             AttrValue::Map(entries) => {
                 for entry in entries {
                     let key: Arc<str> = format!("{key}.{}", entry.key).into();

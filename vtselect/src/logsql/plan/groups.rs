@@ -41,6 +41,10 @@ impl Grouping {
     /// The aggregate of a `stats`; `None` if some part of it needs rows.
     pub fn of_stats(stats: &Stats) -> Option<Self> {
         let (by, keys) = key(stats.by.iter().map(|by: &GroupBy| (by.field.as_str(), by.bucket)))?;
+        if keys.is_empty() && !by.is_empty() {
+            // Without keys storage answers with a group even if there are no spans.
+            return None;
+        }
         let mut functions: Vec<Function> = Vec::new();
         let mut results = Vec::with_capacity(stats.calls.len());
         for call in &stats.calls {
@@ -120,12 +124,14 @@ impl Grouping {
 
     /// The values of the key's fields, and the number of spans of each group.
     pub fn counts(&self, groups: Groups, streams: &mut StreamTexts) -> (Rows, Vec<u64>) {
-        let (keys, states): (Vec<_>, Vec<Vec<State>>) = groups.into_iter().unzip();
-        let count = |states: &Vec<State>| match states.first() {
+        let count = |states: Vec<State>| match states.first() {
             Some(State::Count(count)) => count.get(),
             _ => 0,
         };
-        (self.key_rows(&keys, streams), states.iter().map(count).collect())
+        let counted = groups.into_iter().map(|(key, states)| (key, count(states)));
+        // Without keys there is a group even if there are no spans.
+        let (keys, counts): (Vec<_>, Vec<u64>) = counted.filter(|(_, count)| *count > 0).unzip();
+        (self.key_rows(&keys, streams), counts)
     }
 
     fn key_rows(&self, keys: &[Vec<Text>], streams: &mut StreamTexts) -> Rows {
