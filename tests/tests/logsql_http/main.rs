@@ -2,6 +2,7 @@
 
 mod clients;
 mod data;
+mod differential;
 mod endpoints;
 mod explain;
 mod limits;

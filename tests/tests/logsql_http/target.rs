@@ -1,5 +1,6 @@
 //! The query side over a store, served on a port of this machine.
 
+use bytes::Bytes;
 use clap::{Args, Command, FromArgMatches};
 use common::config::ByteSize;
 use common::contract::{BatchWrite, SpanSink, SpanSource};
@@ -112,13 +113,17 @@ impl Target {
     /// Writes OTLP/JSON.
     pub fn write(&self, account: u32, otlp: &Value) {
         let data: TracesData = serde_json::from_value(otlp.clone()).expect("OTLP/JSON");
-        let otlp = data.encode_to_vec();
+        self.write_bytes(account, data.encode_to_vec().into());
+    }
+
+    /// Writes OTLP.
+    pub fn write_bytes(&self, account: u32, otlp: Bytes) {
         let tenant = TenantId::new(account, 0);
         let request_id = RequestId::of(tenant, &otlp);
         let batch = BatchWrite {
             tenant,
             request_id,
-            otlp: otlp.into(),
+            otlp,
         };
         self.runtime
             .block_on(self.sink.write(batch))
