@@ -1,26 +1,27 @@
 //! Identifiers of traces, spans, tenants and requests, as types of their own.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// A 16-byte trace id (W3C Trace Context). All zeros is invalid and refused at insert.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct TraceId(pub [u8; 16]);
 
 /// An 8-byte span id (W3C Trace Context). All zeros is invalid and refused at insert.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct SpanId(pub [u8; 8]);
 
 /// A tenant: `AccountID << 32 | ProjectID`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct TenantId(pub u64);
 
 /// Identifies one client request, so that a retry is accepted once: a 128-bit hash of tenant and body.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct RequestId(pub u128);
 
 /// A placement epoch: rows of one block were all written under one epoch. A single node stays at epoch 0.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Serialize, Deserialize)]
 pub struct Epoch(pub u32);
 
 /// Why a text is not an id.

@@ -2,6 +2,7 @@
 //! contracts between roles ([`contract::SpanSink`], [`contract::SpanSource`]), the OTLP wire reader, configuration
 //! and telemetry. It knows no storage engine, no consensus library and no listener.
 
+pub mod cluster;
 pub mod config;
 pub mod contract;
 pub mod http;

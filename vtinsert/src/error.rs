@@ -55,7 +55,7 @@ impl InsertError {
                 Code::ResourceExhausted,
                 Some(*retry_after),
             ),
-            Self::Write(WriteError::Unavailable(_) | WriteError::Storage(_)) => {
+            Self::Write(WriteError::Unavailable(_) | WriteError::Storage(_) | WriteError::StaleEpoch(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, Some(RETRY_AFTER))
             }
         };

@@ -14,6 +14,9 @@ pub enum WriteError {
     /// Shutting down or not reachable: try again. HTTP 503, gRPC UNAVAILABLE.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// The placement epoch of a part of the cluster's write is closed: to be placed anew. Seen between nodes only.
+    #[error("stale epoch {0}")]
+    StaleEpoch(u32),
     /// The message is not OTLP, or breaks a limit as a whole. HTTP 400, gRPC INVALID_ARGUMENT.
     #[error("invalid message: {0}")]
     Invalid(String),

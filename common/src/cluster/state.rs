@@ -1,0 +1,78 @@
+//! The replicated state of a cluster: small, and the same on every node at the same version.
+
+use super::{ClusterId, Member, NodeId, Slot};
+use crate::ids::Epoch;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Settings of the whole cluster. Flags give them at the start; later they are changed by command only.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Settings {
+    /// Copies of each span, at least 1
+    pub replication_factor: u8,
+    /// Number of slots, a power of two; fixed for ever
+    pub slots: u16,
+    /// How long spans are kept, in seconds
+    pub retention_seconds: u64,
+}
+
+/// From an epoch on, a slot's spans lie on these nodes, until the next entry.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PlacementEntry {
+    pub from: Epoch,
+    /// Most preferred first; fewer than the replication factor where there are fewer nodes
+    pub replicas: Vec<NodeId>,
+}
+
+/// Who holds what: for each slot its history, oldest entry first. Data of (slot, epoch) lies on the replicas of the last
+/// entry at or before that epoch.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Placement {
+    pub slots: Vec<Vec<PlacementEntry>>,
+}
+
+impl Placement {
+    /// The history of a slot, oldest first; empty if there is no such slot.
+    pub fn history(&self, slot: Slot) -> &[PlacementEntry] {
+        self.slots.get(usize::from(slot.0)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Where the spans of `slot` written under `epoch` lie.
+    pub fn replicas(&self, slot: Slot, epoch: Epoch) -> &[NodeId] {
+        let mut newest_first = self.history(slot).iter().rev();
+        newest_first
+            .find(|entry| entry.from <= epoch)
+            .map_or(&[], |entry| entry.replicas.as_slice())
+    }
+
+    /// Where spans of `slot` go now.
+    pub fn owners(&self, slot: Slot) -> &[NodeId] {
+        self.history(slot).last().map_or(&[], |entry| entry.replicas.as_slice())
+    }
+}
+
+/// All that the storage nodes agree on.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ClusterState {
+    pub cluster: ClusterId,
+    /// Grows with each change
+    pub version: u64,
+    /// Grows with each change of placement; spans are written under it
+    pub epoch: Epoch,
+    pub settings: Settings,
+    pub members: BTreeMap<NodeId, Member>,
+    pub placement: Placement,
+    /// The first day (days since 1970-01-01, UTC) whose spans are kept
+    pub oldest_day: u32,
+}
+
+impl ClusterState {
+    pub fn member(&self, id: NodeId) -> Option<&Member> {
+        self.members.get(&id)
+    }
+
+    /// Whether the node is a member without a mark.
+    pub fn in_sync(&self, id: NodeId) -> bool {
+        self.member(id).is_some_and(Member::in_sync)
+    }
+}
