@@ -9,6 +9,7 @@ pub mod http;
 pub mod ids;
 pub mod memory;
 pub mod otlp;
+pub mod process;
 pub mod query;
 pub mod span;
 pub mod telemetry;

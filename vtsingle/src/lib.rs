@@ -3,19 +3,15 @@
 
 mod config;
 mod internal;
-mod listen;
-mod signal;
 
 pub use config::{SingleConfig, command};
 
-use common::config::{EffectiveFlags, Source};
-use common::http::{App, Lifecycle, Operational, Phase, operational_router, serve};
-use common::telemetry::{LoggingError, Metrics, MetricsError};
+use common::config::EffectiveFlags;
+use common::http::{App, Lifecycle, Operational, Servers, bind, operational_router};
+use common::process::{Termination, leave_on_signal};
+use common::telemetry::Metrics;
 use internal::internal_router;
-use signal::Termination;
 use std::sync::Arc;
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 use vtinsert::{Receiver, TimeWindow};
 use vtstorage::engine::error::StorageError;
 use vtstorage::{Engine, StorageConfig};
@@ -23,11 +19,7 @@ use vtstorage::{Engine, StorageConfig};
 /// Why the process ended otherwise than by a signal.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    #[error(transparent)]
-    Logging(#[from] LoggingError),
-    #[error(transparent)]
-    Metrics(#[from] MetricsError),
-    /// A socket, a signal handler or the runtime.
+    /// A socket or a signal handler.
     #[error(transparent)]
     Io(#[from] std::io::Error),
     #[error("storage: {0}")]
@@ -39,10 +31,9 @@ pub enum RunError {
 /// # Errors
 /// When a socket cannot be bound, or the engine cannot be opened or closed.
 pub async fn run(config: SingleConfig, flags: EffectiveFlags, metrics: Metrics) -> Result<(), RunError> {
-    log_start(&flags);
     let mut termination = Termination::listen()?;
-    let http = listen::bind(&config.http_listen_addr).await?;
-    let grpc = listen::bind(&config.otlp_grpc_listen_addr).await?;
+    let http = bind(&config.http_listen_addr).await?;
+    let grpc = bind(&config.otlp_grpc_listen_addr).await?;
     let engine = open_engine(config.storage.clone()).await?;
     let window = TimeWindow {
         past: config.storage.retention_period.into(),
@@ -60,26 +51,16 @@ pub async fn run(config: SingleConfig, flags: EffectiveFlags, metrics: Metrics) 
         .merge(receiver.http_router())
         .merge(vtselect::http_router(&config.select, engine.clone()));
 
-    let mut servers = JoinSet::new();
-    let limits = config.http.connection_limits();
-    let mut start = |name: &'static str, listener: Option<TcpListener>, app: App| -> std::io::Result<()> {
-        if let Some(listener) = listener {
-            tracing::info!(listener = name, addr = %listener.local_addr()?, "listening");
-            servers.spawn(serve(name, listener, app, lifecycle.clone(), limits));
-        }
-        Ok(())
-    };
-    start("http", http, App::new(routes, config.http.http_path_prefix.clone()))?;
-    start(
-        "otlp-grpc",
-        grpc,
-        App::bare(receiver.grpc_routes().await.into_axum_router()),
-    )?;
+    let mut servers = Servers::new(lifecycle.clone(), config.http.connection_limits());
+    servers.start("http", http, App::new(routes, config.http.http_path_prefix.clone()))?;
+    let grpc_routes = receiver.grpc_routes().await.into_axum_router();
+    servers.start("otlp-grpc", grpc, App::bare(grpc_routes))?;
     let upkeep = tokio::spawn(metrics.upkeep());
     tracing::info!("ready to serve");
 
-    leave_on_signal(&mut termination, &lifecycle, &config).await;
-    servers.join_all().await;
+    let delay = config.http.http_shutdown_delay.as_duration();
+    leave_on_signal(&mut termination, &lifecycle, delay).await;
+    servers.ended().await;
     upkeep.abort();
     engine.shutdown().await?;
     tracing::info!("stopped");
@@ -92,25 +73,4 @@ async fn open_engine(config: StorageConfig) -> Result<Arc<Engine>, RunError> {
         .await
         .map_err(std::io::Error::from)?;
     Ok(opened?)
-}
-
-/// Waits for a signal, then asks load balancers to go elsewhere before the servers drain; a second signal cuts that
-/// wait short.
-async fn leave_on_signal(termination: &mut Termination, lifecycle: &Lifecycle, config: &SingleConfig) {
-    let signal = termination.next().await;
-    let delay = config.http.http_shutdown_delay.as_duration();
-    tracing::info!(signal, ?delay, "shutting down");
-    lifecycle.enter(Phase::Leaving);
-    tokio::select! {
-        () = tokio::time::sleep(delay) => {}
-        _ = termination.next() => {}
-    }
-    lifecycle.enter(Phase::Draining);
-}
-
-fn log_start(flags: &EffectiveFlags) {
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting vtsingle");
-    for flag in flags.iter().filter(|flag| flag.source != Source::Default) {
-        tracing::info!(flag = flag.name, value = flag.value, source = %flag.source, "flag set");
-    }
 }

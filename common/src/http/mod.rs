@@ -1,7 +1,8 @@
 //! What every binary's HTTP server has in common: operational paths, paths' normal form, request metrics, serving with
 //! a graceful end.
 //!
-//! A binary binds the sockets, merges the routers of its parts into one [`App`], and calls [`serve()`] for each socket.
+//! A binary binds the sockets ([`bind`]), merges the routers of its parts into one [`App`], and starts a server for each
+//! socket ([`Servers`]).
 //! HTTP/1 and HTTP/2 with prior knowledge (so gRPC too) are told apart per connection. It knows no path of any API and
 //! nothing of spans.
 
@@ -9,9 +10,11 @@ mod app;
 mod config;
 mod count;
 mod lifecycle;
+mod listen;
 mod operational;
 mod path;
 mod serve;
+mod servers;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +22,8 @@ pub use app::App;
 pub use config::HttpConfig;
 pub use count::count_requests;
 pub use lifecycle::{Lifecycle, Phase};
+pub use listen::bind;
 pub use operational::{Operational, operational_router};
 pub use path::{PathPrefix, PathPrefixError};
 pub use serve::{ConnectionLimits, serve};
+pub use servers::Servers;

@@ -1,6 +1,6 @@
 //! Binds the sockets.
 
-use common::config::ListenAddr;
+use crate::config::ListenAddr;
 use std::io;
 use tokio::net::TcpListener;
 
@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 ///
 /// # Errors
 /// When no socket can be bound, naming the address.
-pub(crate) async fn bind(addr: &ListenAddr) -> io::Result<Option<TcpListener>> {
+pub async fn bind(addr: &ListenAddr) -> io::Result<Option<TcpListener>> {
     let mut failed = None;
     for (host, port) in addr.candidates() {
         match TcpListener::bind((host.as_str(), port)).await {

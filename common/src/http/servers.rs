@@ -1,0 +1,43 @@
+//! All servers of one process.
+
+use super::{App, ConnectionLimits, Lifecycle, serve};
+use std::io;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// Servers that drain together.
+pub struct Servers {
+    lifecycle: Lifecycle,
+    limits: ConnectionLimits,
+    tasks: JoinSet<()>,
+}
+
+impl Servers {
+    /// They serve until `lifecycle` drains.
+    pub fn new(lifecycle: Lifecycle, limits: ConnectionLimits) -> Self {
+        Self {
+            lifecycle,
+            limits,
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Serves `app` on `listener`, which [`bind`](super::bind) made; nothing happens if that is switched off. `name` is the
+    /// listener's in metrics and logs.
+    ///
+    /// # Errors
+    /// When the socket has no address.
+    pub fn start(&mut self, name: &'static str, listener: Option<TcpListener>, app: App) -> io::Result<()> {
+        if let Some(listener) = listener {
+            tracing::info!(listener = name, addr = %listener.local_addr()?, "listening");
+            self.tasks
+                .spawn(serve(name, listener, app, self.lifecycle.clone(), self.limits));
+        }
+        Ok(())
+    }
+
+    /// Waits until all of them have drained.
+    pub async fn ended(self) {
+        self.tasks.join_all().await;
+    }
+}
