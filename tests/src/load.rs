@@ -1,7 +1,7 @@
 //! Load whose fate is known: OTLP requests that follow from a seed, a ledger of which of them a server acknowledged, and
 //! the check that the server has those whole and once. It knows the APIs of a server and nothing of its insides.
 
-use crate::process::{PATIENCE, Server};
+use crate::process::{Client, PATIENCE, Server};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
@@ -180,6 +180,80 @@ impl Load {
         }
     }
 
+    /// Sends requests to the insert nodes of a cluster until it is stopped, as an exporter with one retry does: what fails
+    /// is sent again after 100 ms, to the next node.
+    ///
+    /// # Panics
+    /// When a request fails twice.
+    pub fn run_on(&self, lane: u8, urls: &[String], pause: Duration) {
+        let agent = agent();
+        for number in 0..u16::MAX {
+            let request = self.request(lane, number);
+            let (key, body) = (request.key, request.body);
+            let entry = Entry {
+                fate: Fate::Sent,
+                lane,
+                number,
+                spans: request.spans,
+            };
+            self.ledger().insert(key, entry);
+            let mut failed = None;
+            let mut tries = urls.iter().cycle().skip(usize::from(number) + usize::from(lane));
+            while let Some(url) = tries.next().filter(|_| self.proceeds()) {
+                match try_post(&agent, url, &body) {
+                    Reply::Stored => {
+                        self.acknowledge(key);
+                        break;
+                    }
+                    Reply::Later => std::thread::sleep(Duration::from_millis(20)),
+                    Reply::Lost(why) => {
+                        assert_eq!(failed, None, "an export fails after a retry: {why}");
+                        failed = Some(why);
+                        std::thread::sleep(Duration::from_millis(100));
+                    }
+                }
+            }
+            if !self.proceeds() {
+                return;
+            }
+            std::thread::sleep(pause);
+        }
+    }
+
+    /// Checks that the number of spans is complete: not less than were acknowledged before it was asked for, not more
+    /// than were sent afterwards. Load may go on meanwhile. Whether there was an answer.
+    ///
+    /// # Panics
+    /// When there is an answer and it is not so.
+    pub fn check_count(&self, server: &Client) -> bool {
+        let least = self.spans(Entry::is_stored);
+        let query = format!("resource_attr:service.name:={} | stats count() n", self.service());
+        let query = query.replace(' ', "%20").replace('|', "%7C");
+        let Some(body) = server.try_complete(&format!("/select/logsql/query?query={query}")) else {
+            return false;
+        };
+        let most = self.spans(|_| true);
+        let answer: serde_json::Value = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"));
+        let counted: usize = answer["n"].as_str().expect("a count").parse().expect("a number");
+        assert!(
+            (least..=most).contains(&counted),
+            "{counted} spans counted, not {least} to {most}"
+        );
+        true
+    }
+
+    fn spans(&self, which: impl Fn(&Entry) -> bool) -> usize {
+        let ledger = self.ledger();
+        let entries = ledger.values().filter(|entry| which(entry));
+        entries.map(|entry| entry.spans.len()).sum()
+    }
+
+    /// The number of acknowledged requests.
+    pub fn acknowledged(&self) -> usize {
+        let ledger = self.ledger();
+        ledger.values().filter(|entry| entry.fate == Fate::Acknowledged).count()
+    }
+
     /// Asks for flushes and merges at irregular times until the server goes away.
     ///
     /// # Panics
@@ -216,7 +290,7 @@ impl Load {
     }
 
     /// Sends again what was not acknowledged, as clients do whose answer was lost, and some of what was.
-    pub fn send_again(&self, server: &Server, random: &mut Random) {
+    pub fn send_again(&self, server: &Client, random: &mut Random) {
         let again: Vec<(u8, u16)> = self
             .ledger()
             .values()
@@ -241,7 +315,7 @@ impl Load {
     ///
     /// # Panics
     /// When it is not so.
-    pub fn check(&self, server: &Server) {
+    pub fn check(&self, server: &Client) {
         let mut ledger = self.ledger();
         let found = found_by_id(server, &ledger);
         for (key, entry) in ledger.iter_mut() {
@@ -272,7 +346,7 @@ impl Load {
     ///
     /// # Panics
     /// When it is not so.
-    pub fn check_by_search(&self, server: &Server) {
+    pub fn check_by_search(&self, server: &Client) {
         let ledger = self.ledger();
         let found = self.found_by_search(server);
         for (key, entry) in ledger.iter().filter(|(_, entry)| entry.is_stored()) {
@@ -285,7 +359,7 @@ impl Load {
     ///
     /// # Panics
     /// When only a part is there, or not exactly once.
-    pub fn check_whole_or_dropped(&self, server: &Server) -> bool {
+    pub fn check_whole_or_dropped(&self, server: &Client) -> bool {
         let found = found_by_id(server, &self.ledger());
         if !found.is_empty() {
             self.check(server);
@@ -310,7 +384,7 @@ impl Load {
         )
     }
 
-    fn found_by_search(&self, server: &Server) -> HashMap<u64, u128> {
+    fn found_by_search(&self, server: &Client) -> HashMap<u64, u128> {
         let (service, end) = (self.service(), (self.now + DAY) / 1_000);
         let query = format!("service={service}&start=0&end={end}&limit={MAX_TRACES}");
         let mut found = HashMap::new();
@@ -318,7 +392,7 @@ impl Load {
         found
     }
 
-    fn check_service(&self, server: &Server, expected: bool) {
+    fn check_service(&self, server: &Client, expected: bool) {
         let services = server.get_json("/select/jaeger/api/services");
         let services = services["data"].as_array().expect("services");
         let listed = services.iter().any(|service| *service == *self.service());
@@ -336,7 +410,8 @@ impl Load {
         self.progress.notify_all();
     }
 
-    fn proceeds(&self) -> bool {
+    /// Whether it was not told to stop.
+    pub fn proceeds(&self) -> bool {
         !self.stopped.load(Ordering::SeqCst)
     }
 
@@ -484,12 +559,23 @@ fn agent() -> ureq::Agent {
 }
 
 fn post(agent: &ureq::Agent, url: &str, body: &[u8]) -> Reply {
+    match try_post(agent, url, body) {
+        Reply::Lost(why) if why.starts_with("status") => panic!("{why}"),
+        reply => reply,
+    }
+}
+
+/// As an exporter sees it: any other status than success and "later" is a failed try.
+fn try_post(agent: &ureq::Agent, url: &str, body: &[u8]) -> Reply {
     let request = agent.post(format!("{url}/v1/traces"));
     match request.header("Content-Type", "application/x-protobuf").send(body) {
         Ok(mut answer) => match answer.status().as_u16() {
             200 => Reply::Stored,
             429 => Reply::Later,
-            status => panic!("status {status}: {:?}", answer.body_mut().read_to_vec()),
+            status => {
+                let body = answer.body_mut().read_to_string().unwrap_or_default();
+                Reply::Lost(format!("status {status}: {body}"))
+            }
         },
         Err(error) => Reply::Lost(error.to_string()),
     }
@@ -517,14 +603,14 @@ struct FoundSpan {
     operation_name: String,
 }
 
-fn ask(server: &Server, query: &str) -> Answer {
+fn ask(server: &Client, query: &str) -> Answer {
     let (status, body) = server.get(&format!("/select/jaeger/api/traces?{query}"));
     assert_eq!(status, 200, "{query}: {body}");
     serde_json::from_str(&body).unwrap_or_else(|error| panic!("{query}: {error}"))
 }
 
 /// The trace of each span found, by asking for all traces of the ledger.
-fn found_by_id(server: &Server, ledger: &BTreeMap<u64, Entry>) -> HashMap<u64, u128> {
+fn found_by_id(server: &Client, ledger: &BTreeMap<u64, Entry>) -> HashMap<u64, u128> {
     let ids = ledger.values().flat_map(|entry| &entry.spans).map(|ids| ids.trace);
     let ids: Vec<u128> = ids.collect::<std::collections::BTreeSet<_>>().into_iter().collect();
     let mut found = HashMap::new();
@@ -558,7 +644,7 @@ fn stored_spans(ledger: &BTreeMap<u64, Entry>) -> usize {
 }
 
 /// One stored trace, asked for by its path.
-fn check_one(server: &Server, ledger: &BTreeMap<u64, Entry>) {
+fn check_one(server: &Client, ledger: &BTreeMap<u64, Entry>) {
     let stored = ledger.values().find(|entry| entry.is_stored());
     if let Some(ids) = stored.and_then(|entry| entry.spans.first()) {
         let mut found = HashMap::new();

@@ -1,27 +1,79 @@
-//! A real `vtsingle` process for tests: on free ports of the loopback interface, in a directory of its own, with its
-//! log kept. It knows the program's flags and nothing of its insides.
+//! A real process for tests, `vtsingle` or a node of a cluster: on free ports of the loopback interface, in a directory
+//! of its own, with its log kept. It knows the programs' flags and nothing of their insides.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long anything may take before a test fails: generous, for loaded machines.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A program under test.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+pub enum Program {
+    #[default]
+    Single,
+    Insert,
+    Storage,
+    Select,
+}
+
+impl Program {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Single => "vtsingle",
+            Self::Insert => "vtinsert",
+            Self::Storage => "vtstorage",
+            Self::Select => "vtselect",
+        }
+    }
+
+    /// Whether it keeps data on disk.
+    fn stores(self) -> bool {
+        matches!(self, Self::Single | Self::Storage)
+    }
+}
+
 /// How to start a server.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
+    program: Program,
+    /// Where it shall listen, if not on any free port
+    addr: Option<SocketAddr>,
+    /// What the program is started by, such as `ip netns exec NAME`
+    prefix: Vec<OsString>,
     flags: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     data_dir: Option<PathBuf>,
 }
 
 impl Options {
+    /// Starts `program` instead of `vtsingle`.
+    pub fn of(program: Program) -> Self {
+        Self {
+            program,
+            ..Self::default()
+        }
+    }
+
+    /// Listens on `addr` instead of any free port.
+    pub fn addr(mut self, addr: SocketAddr) -> Self {
+        self.addr = Some(addr);
+        self
+    }
+
+    /// Starts the program by another one, such as `ip netns exec NAME`.
+    pub fn prefix<T: Into<OsString>>(mut self, words: impl IntoIterator<Item = T>) -> Self {
+        self.prefix = words.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Adds a flag such as `--retentionPeriod=30d`.
     pub fn flag(mut self, flag: impl Into<OsString>) -> Self {
         self.flags.push(flag.into());
@@ -59,15 +111,15 @@ impl Options {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("run vtsingle");
+            .expect("run the program");
         let (stdout, stderr) = (drain(child.stdout.take()), drain(child.stderr.take()));
         let status = wait(&mut child);
         if status.is_none() {
-            child.kill().expect("kill vtsingle");
-            child.wait().expect("wait for vtsingle");
+            child.kill().expect("kill the server");
+            child.wait().expect("wait for the server");
         }
         let [stdout, stderr] = [stdout, stderr].map(|reader| reader.join().expect("a reader"));
-        let status = status.unwrap_or_else(|| panic!("vtsingle goes on running:\n{stderr}"));
+        let status = status.unwrap_or_else(|| panic!("the program goes on running:\n{stderr}"));
         Finished { status, stdout, stderr }
     }
 
@@ -83,14 +135,27 @@ impl Options {
     }
 
     fn command(&self, data_dir: &Path) -> Command {
-        let mut command = Command::new(binary());
+        let binary = binary(self.program);
+        let mut command = match self.prefix.split_first() {
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(binary);
+                command
+            }
+            None => Command::new(binary),
+        };
+        let addr = self.addr.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
         command
             .env_clear()
             .envs(std::env::vars_os().filter(|(name, _)| !name.to_string_lossy().to_uppercase().starts_with("VT_")))
             .envs(self.env.iter().cloned())
-            .arg("--httpListenAddr=127.0.0.1:0")
-            .arg("--otlpGRPCListenAddr=127.0.0.1:0")
-            .arg(format!("--storageDataPath={}", data_dir.display()))
+            .arg(format!("--httpListenAddr={addr}"))
+            .args((self.program == Program::Single).then_some("--otlpGRPCListenAddr=127.0.0.1:0"))
+            .args(
+                self.program
+                    .stores()
+                    .then(|| format!("--storageDataPath={}", data_dir.display())),
+            )
             .args(&self.flags)
             .stdin(Stdio::null());
         command
@@ -113,9 +178,8 @@ pub struct Server {
     data_dir: PathBuf,
     own_dir: Option<tempfile::TempDir>,
     log: Log,
-    http: SocketAddr,
+    client: Client,
     grpc: Option<SocketAddr>,
-    agent: ureq::Agent,
 }
 
 impl Server {
@@ -127,11 +191,6 @@ impl Server {
     fn start(options: Options) -> Self {
         let (data_dir, own_dir) = options.directory();
         let (child, log) = spawn(&options, &data_dir);
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(PATIENCE))
-            .build()
-            .new_agent();
         let unset = SocketAddr::from(([0; 4], 0));
         let mut server = Self {
             child,
@@ -139,17 +198,11 @@ impl Server {
             data_dir,
             own_dir,
             log,
-            http: unset,
+            client: Client::new(unset),
             grpc: None,
-            agent,
         };
         server.wait_until_it_listens();
         server
-    }
-
-    /// The address of the HTTP server.
-    pub fn http_addr(&self) -> SocketAddr {
-        self.http
     }
 
     /// The address of the OTLP/gRPC receiver.
@@ -158,11 +211,6 @@ impl Server {
     /// When it is switched off.
     pub fn grpc_addr(&self) -> SocketAddr {
         self.grpc.expect("the gRPC receiver is switched on")
-    }
-
-    /// `http://…` and `path`, which begins with a slash.
-    pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.http)
     }
 
     pub fn data_dir(&self) -> &Path {
@@ -174,9 +222,136 @@ impl Server {
         self.child.id()
     }
 
+    /// All that the server has logged since it was (re)started.
+    pub fn log(&self) -> String {
+        self.log.text()
+    }
+
+    /// Waits until a line of the log contains `text`, and returns that line.
+    ///
+    /// # Panics
+    /// With the log, when it does not within [`PATIENCE`].
+    pub fn wait_for_log(&self, text: &str) -> String {
+        match self.log.wait_for(text) {
+            Ok(line) => line,
+            Err(log) => panic!("{text:?} was not logged:\n{log}"),
+        }
+    }
+
+    /// Sends SIGTERM and does not wait.
+    pub fn terminate(&self) {
+        let status = Command::new("kill")
+            .args(["-TERM", &self.pid().to_string()])
+            .status()
+            .expect("run kill");
+        assert!(status.success(), "kill -TERM {}", self.pid());
+    }
+
+    /// Waits for the end of a process that was told to end.
+    ///
+    /// # Panics
+    /// With the log, when it does not end within [`PATIENCE`].
+    pub fn wait(&mut self) -> ExitStatus {
+        wait(&mut self.child).unwrap_or_else(|| panic!("the server does not end:\n{}", self.log()))
+    }
+
+    /// Ends the process as an operator does: SIGTERM, then the wait for its end.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.terminate();
+        self.wait()
+    }
+
+    /// Ends the process as a crash does: SIGKILL.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("kill the server");
+        self.child.wait().expect("wait for the server");
+    }
+
+    /// Starts again on the same data; the process must have ended. Ports change.
+    pub fn start_again(&mut self) {
+        assert!(
+            self.child.try_wait().expect("wait for the server").is_some(),
+            "the server still runs"
+        );
+        (self.child, self.log) = spawn(&self.options, &self.data_dir);
+        self.wait_until_it_listens();
+    }
+
+    /// Starts again on the same data and kills the process so long after that, be it ready by then or not.
+    pub fn start_and_kill(&mut self, after: std::time::Duration) {
+        (self.child, self.log) = spawn(&self.options, &self.data_dir);
+        std::thread::sleep(after);
+        self.kill();
+    }
+
+    /// Starts again on the same data with other flags.
+    pub fn start_again_with(&mut self, options: Options) {
+        self.options = options;
+        self.start_again();
+    }
+
+    fn wait_until_it_listens(&mut self) {
+        match self.log.wait_for("ready to serve") {
+            Ok(_) => {}
+            Err(log) => panic!("the server does not come up:\n{log}"),
+        }
+        let log = self.log();
+        let addr = |listener| log.lines().find_map(|line| listening(line, listener));
+        let http = addr("http").unwrap_or_else(|| panic!("the server does not say where it listens:\n{log}"));
+        self.client = Client::new(http);
+        self.grpc = addr("otlp-grpc");
+    }
+}
+
+/// A client of one server. Clones live on without it.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: SocketAddr,
+    agent: ureq::Agent,
+}
+
+impl Client {
+    fn new(http: SocketAddr) -> Self {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(PATIENCE))
+            .build()
+            .new_agent();
+        Self { http, agent }
+    }
+
+    /// The address of the HTTP server.
+    pub fn http_addr(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// `http://…` and `path`, which begins with a slash.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.http)
+    }
+
     /// Status and body of a GET.
     pub fn get(&self, path: &str) -> (u16, String) {
         read(self.agent.get(self.url(path)).call())
+    }
+
+    /// The body of a GET that is answered with status 200 and not marked as partial; `None` without an answer.
+    ///
+    /// # Panics
+    /// When it is answered otherwise.
+    pub fn try_complete(&self, path: &str) -> Option<String> {
+        let answer = self.agent.get(self.url(path)).call().ok()?;
+        let partial = answer.headers().contains_key("x-partial-response");
+        let (status, body) = read(Ok(answer));
+        assert_eq!(status, 200, "GET {path}: {body}");
+        assert!(!partial, "GET {path} is answered in part: {body}");
+        Some(body)
+    }
+
+    /// Whether a GET is answered with status 200 and marked as partial.
+    pub fn is_partial(&self, path: &str) -> bool {
+        let answer = self.agent.get(self.url(path)).call().expect("an answer");
+        answer.status() == 200 && answer.headers().contains_key("x-partial-response")
     }
 
     /// Status and body of a GET, when there is an answer at all.
@@ -218,84 +393,13 @@ impl Server {
         text.lines()
             .find_map(|line| line.strip_prefix(name_and_labels)?.strip_prefix(' ')?.parse().ok())
     }
+}
 
-    /// All that the server has logged since it was (re)started.
-    pub fn log(&self) -> String {
-        self.log.text()
-    }
+impl std::ops::Deref for Server {
+    type Target = Client;
 
-    /// Waits until a line of the log contains `text`, and returns that line.
-    ///
-    /// # Panics
-    /// With the log, when it does not within [`PATIENCE`].
-    pub fn wait_for_log(&self, text: &str) -> String {
-        match self.log.wait_for(text) {
-            Ok(line) => line,
-            Err(log) => panic!("{text:?} was not logged:\n{log}"),
-        }
-    }
-
-    /// Sends SIGTERM and does not wait.
-    pub fn terminate(&self) {
-        let status = Command::new("kill")
-            .args(["-TERM", &self.pid().to_string()])
-            .status()
-            .expect("run kill");
-        assert!(status.success(), "kill -TERM {}", self.pid());
-    }
-
-    /// Waits for the end of a process that was told to end.
-    ///
-    /// # Panics
-    /// With the log, when it does not end within [`PATIENCE`].
-    pub fn wait(&mut self) -> ExitStatus {
-        wait(&mut self.child).unwrap_or_else(|| panic!("vtsingle does not end:\n{}", self.log()))
-    }
-
-    /// Ends the process as an operator does: SIGTERM, then the wait for its end.
-    pub fn stop(&mut self) -> ExitStatus {
-        self.terminate();
-        self.wait()
-    }
-
-    /// Ends the process as a crash does: SIGKILL.
-    pub fn kill(&mut self) {
-        self.child.kill().expect("kill vtsingle");
-        self.child.wait().expect("wait for vtsingle");
-    }
-
-    /// Starts again on the same data; the process must have ended. Ports change.
-    pub fn start_again(&mut self) {
-        assert!(
-            self.child.try_wait().expect("wait for vtsingle").is_some(),
-            "vtsingle still runs"
-        );
-        (self.child, self.log) = spawn(&self.options, &self.data_dir);
-        self.wait_until_it_listens();
-    }
-
-    /// Starts again on the same data and kills the process so long after that, be it ready by then or not.
-    pub fn start_and_kill(&mut self, after: std::time::Duration) {
-        (self.child, self.log) = spawn(&self.options, &self.data_dir);
-        std::thread::sleep(after);
-        self.kill();
-    }
-
-    /// Starts again on the same data with other flags.
-    pub fn start_again_with(&mut self, options: Options) {
-        self.options = options;
-        self.start_again();
-    }
-
-    fn wait_until_it_listens(&mut self) {
-        match self.log.wait_for("ready to serve") {
-            Ok(_) => {}
-            Err(log) => panic!("vtsingle does not come up:\n{log}"),
-        }
-        let log = self.log();
-        let addr = |listener| log.lines().find_map(|line| listening(line, listener));
-        self.http = addr("http").unwrap_or_else(|| panic!("vtsingle does not say where it listens:\n{log}"));
-        self.grpc = addr("otlp-grpc");
+    fn deref(&self) -> &Client {
+        &self.client
     }
 }
 
@@ -312,7 +416,7 @@ impl Drop for Server {
         let _ = self.child.wait();
         if std::thread::panicking() {
             eprintln!(
-                "log of vtsingle, data in {:?}:\n{}",
+                "log of a server, data in {:?}:\n{}",
                 self.own_dir.as_ref().map(|dir| dir.path()),
                 self.log()
             );
@@ -338,7 +442,7 @@ fn spawn(options: &Options, data_dir: &Path) -> (Child, Log) {
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|error| panic!("cannot start {}: {error}", binary().display()));
+        .unwrap_or_else(|error| panic!("cannot start {}: {error}", options.program.name()));
     let log = Log::default();
     let stderr = BufReader::new(child.stderr.take().expect("piped"));
     std::thread::spawn({
@@ -357,7 +461,7 @@ fn spawn(options: &Options, data_dir: &Path) -> (Child, Log) {
 fn wait(child: &mut Child) -> Option<ExitStatus> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let status = child.try_wait().expect("wait for vtsingle");
+        let status = child.try_wait().expect("wait for the server");
         if status.is_some() || Instant::now() >= deadline {
             return status;
         }
@@ -430,23 +534,29 @@ impl Log {
     }
 }
 
-/// The program under test: `vtsingle` in `VT_BIN_DIR` where that is set, else built for the profile of this test.
-fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| match std::env::var_os("VT_BIN_DIR") {
-        Some(dir) => PathBuf::from(dir).join("vtsingle"),
-        None => build(),
-    })
+/// The program under test: in `VT_BIN_DIR` where that is set, else built for the profile of this test.
+fn binary(program: Program) -> PathBuf {
+    static BUILT: Mutex<BTreeMap<&'static str, PathBuf>> = Mutex::new(BTreeMap::new());
+    let name = program.name();
+    match std::env::var_os("VT_BIN_DIR") {
+        Some(dir) => PathBuf::from(dir).join(name),
+        None => BUILT
+            .lock()
+            .expect("built programs")
+            .entry(name)
+            .or_insert_with(|| build(name))
+            .clone(),
+    }
 }
 
 /// Builds into the folder that this test came out of: `target/PROFILE/deps/this-test`.
-fn build() -> PathBuf {
+fn build(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("path of this test");
     let profile_dir = test.ancestors().nth(2).expect("a target directory");
     let target_dir = profile_dir.parent().expect("a target directory");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
-        .args(["build", "--quiet", "--workspace", "--bin", "vtsingle", "--target-dir"])
+        .args(["build", "--quiet", "--workspace", "--bin", name, "--target-dir"])
         .arg(target_dir);
     if profile_dir.ends_with("release") {
         cargo.arg("--release");
@@ -455,6 +565,6 @@ fn build() -> PathBuf {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()
         .expect("run cargo");
-    assert!(status.success(), "vtsingle cannot be built");
-    profile_dir.join("vtsingle")
+    assert!(status.success(), "{name} cannot be built");
+    profile_dir.join(name)
 }
