@@ -11,6 +11,7 @@ pub mod memory;
 pub mod otlp;
 pub mod process;
 pub mod query;
+pub mod rpc;
 pub mod span;
 pub mod telemetry;
 pub mod time;

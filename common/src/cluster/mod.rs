@@ -4,6 +4,7 @@
 mod calls;
 mod ids;
 mod node;
+mod peer;
 mod slots;
 mod state;
 
@@ -12,5 +13,6 @@ pub use calls::{
 };
 pub use ids::{ClusterId, Incarnation, NodeId, Slot};
 pub use node::{Mark, Member, MemberState};
+pub use peer::{HintCount, PeerNode};
 pub use slots::SlotSet;
 pub use state::{ClusterState, Placement, PlacementEntry, Settings};
