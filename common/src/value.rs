@@ -39,6 +39,23 @@ pub fn find<'a>(attributes: &'a [Attribute], key: &str) -> Option<&'a AttrValue>
     attributes.iter().find(|a| &*a.key == key).map(|a| &a.value)
 }
 
+/// The value of `key` among `attributes` where there is one, else what is inside of a map: `a.b` is the attribute of that
+/// name, or what the map `a` has for `b`. Of several maps that of the longest key counts.
+pub fn find_path<'a>(attributes: &'a [Attribute], key: &str) -> Option<&'a AttrValue> {
+    find(attributes, key).or_else(|| {
+        map_keys(key).find_map(|(map, inner)| match find(attributes, map)? {
+            AttrValue::Map(entries) => find_path(entries, inner),
+            _ => None,
+        })
+    })
+}
+
+/// The ways to read a key with dots as that of a map and one inside of it, the longest key of a map first.
+pub fn map_keys(key: &str) -> impl Iterator<Item = (&str, &str)> {
+    key.rmatch_indices('.')
+        .filter_map(|(at, _)| Some((key.get(..at)?, key.get(at + 1..)?)))
+}
+
 impl AttrValue {
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -78,11 +95,26 @@ impl AttrValue {
             }
             Self::Double(d) => write_double(*d, out),
             Self::Bytes(b) => out.push_str(&base64_of(b)),
-            Self::Array(_) | Self::Map(_) => out.push_str(&self.to_json().to_string()),
+            Self::Array(_) | Self::Map(_) => self.write_json(out),
         }
     }
 
-    /// The value as JSON: bytes as base64 text, a double that JSON cannot say (NaN, ±Inf) as text.
+    /// Appends the value as JSON, maps in their order: as [`Self::to_json`], doubles as [`write_js_double`] has them.
+    fn write_json(&self, out: &mut String) {
+        match self {
+            Self::Double(d) if d.is_finite() => write_js_double(*d, out),
+            Self::Array(values) => write_list(('[', ']'), values, out, Self::write_json),
+            Self::Map(entries) => write_list(('{', '}'), entries, out, |entry, out| {
+                out.push_str(&serde_json::Value::from(&*entry.key).to_string());
+                out.push(':');
+                entry.value.write_json(out);
+            }),
+            value => out.push_str(&value.to_json().to_string()),
+        }
+    }
+
+    /// The value as JSON: bytes as base64 text, a double that JSON cannot say (NaN, ±Inf) as text, a whole one as a
+    /// whole number.
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;
         match self {
@@ -90,6 +122,7 @@ impl AttrValue {
             Self::Str(s) => Json::String(s.to_string()),
             Self::Bool(b) => Json::Bool(*b),
             Self::Int(i) => Json::from(*i),
+            Self::Double(d) if d.fract() == 0.0 && d.abs() < EXACT => Json::from(*d as i64),
             Self::Double(d) => match serde_json::Number::from_f64(*d) {
                 Some(n) => Json::Number(n),
                 None => {
@@ -104,6 +137,36 @@ impl AttrValue {
                 Json::Object(entries.iter().map(|a| (a.key.to_string(), a.value.to_json())).collect())
             }
         }
+    }
+}
+
+/// Doubles below it are exact for whole numbers.
+const EXACT: f64 = (1u64 << 53) as f64;
+
+/// Appends a list in JSON.
+fn write_list<T>((open, close): (char, char), items: &[T], out: &mut String, mut write: impl FnMut(&T, &mut String)) {
+    out.push(open);
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        write(item, out);
+    }
+    out.push(close);
+}
+
+/// Appends a double in the shortest decimal form, with an exponent where JavaScript writes one: `72.5`, `1e+21`, `1e-7`.
+pub fn write_js_double(d: f64, out: &mut String) {
+    let size = d.abs();
+    if size == 0.0 || !size.is_finite() || (1e-6..1e21).contains(&size) {
+        return write_double(d, out);
+    }
+    let text = format!("{d:e}");
+    match text.split_once('e') {
+        Some((digits, exponent)) if !exponent.starts_with('-') => {
+            let _ = write!(out, "{digits}e+{exponent}");
+        }
+        _ => out.push_str(&text),
     }
 }
 
@@ -150,5 +213,37 @@ impl From<i64> for AttrValue {
 impl From<f64> for AttrValue {
     fn from(d: f64) -> Self {
         Self::Double(d)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(entries: Vec<Attribute>) -> AttrValue {
+        AttrValue::Map(entries)
+    }
+
+    #[test]
+    fn keys_with_dots_are_found_inside_of_maps() {
+        let attributes = [
+            Attribute::new("a.b", 1i64),
+            Attribute::new("a", map(vec![Attribute::new("b", 2i64), Attribute::new("c.d", 3i64)])),
+            Attribute::new("a", map(vec![Attribute::new("later", 4i64)])),
+            Attribute::new(
+                "a.c",
+                map(vec![Attribute::new("d", 5i64), Attribute::new("e", map(vec![]))]),
+            ),
+        ];
+        for (key, value) in [
+            ("a.b", Some(AttrValue::Int(1))),
+            ("a.c.d", Some(AttrValue::Int(5))),
+            ("a.c.e", Some(map(vec![]))),
+            ("a.later", None),
+            ("a.b.c", None),
+            ("b", None),
+        ] {
+            assert_eq!(find_path(&attributes, key), value.as_ref(), "{key}");
+        }
     }
 }

@@ -63,9 +63,19 @@ pub enum LinkField {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Column {
     Field(SpanField),
-    Attr { level: AttrLevel, key: Arc<str> },
-    Event { field: EventField, index: Option<u32> },
-    Link { field: LinkField, index: Option<u32> },
+    /// Keys with dots are also those inside of maps: [`crate::value::find_path`]
+    Attr {
+        level: AttrLevel,
+        key: Arc<str>,
+    },
+    Event {
+        field: EventField,
+        index: Option<u32>,
+    },
+    Link {
+        field: LinkField,
+        index: Option<u32>,
+    },
 }
 
 impl Column {

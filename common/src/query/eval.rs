@@ -3,6 +3,7 @@
 //! - `And`, `Or`, `Not` combine conditions on the same span; an empty `And` holds, an empty `Or` does not.
 //! - A key that repeats within a level has the value of its first occurrence. A key with an empty value
 //!   ([`AttrValue::Empty`]) is there: [`Predicate::Exists`] holds, its text form is empty.
+//! - A key with dots that is not there has the value inside of a map: [`find_path`].
 //! - Every field has a value, texts also when they are empty, except the parent span id of a root and the ids of a
 //!   link where they are zeros.
 //! - An event or link column without an index has the values of all events or links; a predicate holds where it
@@ -20,7 +21,7 @@ use super::logsql::text::CompiledTextFilter;
 use super::{AttrLevel, Column, EventField, Filter, LinkField, Predicate, SpanField, TextMatcher, attribute_text};
 use crate::contract::QueryError;
 use crate::span::{Event, Link, Span};
-use crate::value::{AttrValue, Attribute, find};
+use crate::value::{AttrValue, Attribute, find_path};
 use std::borrow::Cow;
 
 /// A [`Filter`] with its texts made ready to be tested on many spans.
@@ -189,7 +190,9 @@ pub fn first_value<'s>(column: &Column, span: &'s Span) -> Option<ColumnValue<'s
 pub fn any_value<'s>(column: &Column, span: &'s Span, test: &mut dyn FnMut(ColumnValue<'s>) -> bool) -> bool {
     match column {
         Column::Field(field) => span_field(*field, span).is_some_and(test),
-        Column::Attr { level, key } => find(attributes(*level, span), key).is_some_and(|v| test(ColumnValue::Attr(v))),
+        Column::Attr { level, key } => {
+            find_path(attributes(*level, span), key).is_some_and(|v| test(ColumnValue::Attr(v)))
+        }
         Column::Event { field, index } => chosen(&span.events, *index)
             .iter()
             .any(|event| event_field(field, event).is_some_and(&mut *test)),
@@ -255,7 +258,7 @@ fn event_field<'a>(field: &EventField, event: &'a Event) -> Option<ColumnValue<'
         EventField::Name => text(&event.name),
         EventField::Time => int(event.time.0),
         EventField::DroppedAttributesCount => int(event.dropped_attributes_count),
-        EventField::Attr(key) => find(&event.attributes, key).map(ColumnValue::Attr),
+        EventField::Attr(key) => find_path(&event.attributes, key).map(ColumnValue::Attr),
     }
 }
 
@@ -266,7 +269,7 @@ fn link_field<'a>(field: &LinkField, link: &'a Link) -> Option<ColumnValue<'a>> 
         LinkField::TraceState => text(&link.trace_state),
         LinkField::Flags => int(link.flags),
         LinkField::DroppedAttributesCount => int(link.dropped_attributes_count),
-        LinkField::Attr(key) => find(&link.attributes, key).map(ColumnValue::Attr),
+        LinkField::Attr(key) => find_path(&link.attributes, key).map(ColumnValue::Attr),
     }
 }
 

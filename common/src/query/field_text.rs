@@ -5,7 +5,7 @@
 //! | ids | lower-case hexadecimal |
 //! | times, durations, kind, status code, flags, dropped counts | decimal; zero is no value |
 //! | trace state, names, status message | as they are; empty is no value |
-//! | attributes | texts as they are, empty ones as `-`; numbers in decimal; bools `true`/`false`; bytes in base64; arrays as JSON |
+//! | attributes | texts as they are, empty ones as `-`; numbers in decimal; bools `true`/`false`; bytes in base64; arrays as JSON; maps have none, but what is inside of them |
 //!
 //! A missing value is the empty text.
 
@@ -33,7 +33,7 @@ pub fn attribute_text(value: &AttrValue) -> Cow<'_, str> {
         AttrValue::Double(number) => double_text(*number).into(),
         AttrValue::Bool(true) => "true".into(),
         AttrValue::Bool(false) => "false".into(),
-        AttrValue::Empty => Cow::Borrowed(""),
+        AttrValue::Empty | AttrValue::Map(_) => Cow::Borrowed(""),
         value => value.to_text().into(),
     }
 }
@@ -50,16 +50,8 @@ pub fn is_attribute(column: &Column) -> bool {
 
 /// A double in the shortest decimal form, with an exponent where JavaScript would write one.
 pub fn double_text(number: f64) -> String {
-    let size = number.abs();
-    if size != 0.0 && size.is_finite() && !(1e-6..1e21).contains(&size) {
-        let text = format!("{number:e}");
-        return match text.split_once('e') {
-            Some((digits, exponent)) if !exponent.starts_with('-') => format!("{digits}e+{exponent}"),
-            _ => text,
-        };
-    }
     let mut text = String::new();
-    crate::value::write_double(number, &mut text);
+    crate::value::write_js_double(number, &mut text);
     text
 }
 
@@ -67,6 +59,7 @@ pub fn double_text(number: f64) -> String {
 mod tests {
     use super::*;
     use crate::query::SpanField;
+    use crate::value::Attribute;
 
     #[test]
     fn values_show_as_victoriatraces_shows_them() {
@@ -81,7 +74,20 @@ mod tests {
             (&attr, AttrValue::Double(1.5e-7), "1.5e-7"),
             (&attr, AttrValue::Double(3.0), "3"),
             (&attr, AttrValue::Bool(false), "false"),
-            (&attr, AttrValue::Array(vec![1i64.into(), "b".into()]), "[1,\"b\"]"),
+            (
+                &attr,
+                AttrValue::Array(vec![1i64.into(), 3.0.into(), 1e21.into(), "b".into()]),
+                "[1,3,1e+21,\"b\"]",
+            ),
+            (
+                &attr,
+                AttrValue::Array(vec![AttrValue::Map(vec![
+                    Attribute::new("z", 0.5),
+                    Attribute::new("a", true),
+                ])]),
+                "[{\"z\":0.5,\"a\":true}]",
+            ),
+            (&attr, AttrValue::Map(vec![Attribute::new("z", 0.5)]), ""),
             (&kind, AttrValue::Int(0), ""),
             (&kind, AttrValue::Int(2), "2"),
         ] {

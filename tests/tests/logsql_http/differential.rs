@@ -72,7 +72,7 @@ fn sorted(mut rows: Vec<Shown>) -> Vec<Shown> {
     rows
 }
 
-/// The spans without what has no single meaning: repeated spans, maps, and a zero of which there are two.
+/// The spans without what has no single meaning: repeated spans, and a zero of which there are two.
 fn plain(spans: Vec<Span>, earlier: &[Span]) -> Vec<Span> {
     let mut kept: Vec<Span> = Vec::new();
     for mut span in spans {
@@ -96,8 +96,8 @@ fn plain(spans: Vec<Span>, earlier: &[Span]) -> Vec<Span> {
 
 fn simplify(attributes: &mut [Attribute]) {
     for attribute in attributes {
-        match &attribute.value {
-            AttrValue::Map(_) => attribute.value = "map".into(),
+        match &mut attribute.value {
+            AttrValue::Map(entries) => simplify(entries),
             AttrValue::Double(0.0) => attribute.value = 0.5.into(),
             _ => {}
         }
@@ -129,7 +129,7 @@ fn naive(query: &str, rows: &Rows) -> Vec<Shown> {
     out
 }
 
-const FIELDS: [&str; 22] = [
+const FIELDS: [&str; 28] = [
     "name",
     "kind",
     "duration",
@@ -146,6 +146,12 @@ const FIELDS: [&str; 22] = [
     "\"span_attr:b\"",
     "\"span_attr:http.status_code\"",
     "\"span_attr:\"",
+    "\"span_attr:a.k\"",
+    "\"span_attr:b.k.k\"",
+    "\"span_attr:.k\"",
+    "\"resource_attr:service.name.k\"",
+    "\"scope_attr:a.k\"",
+    "\"event:event_attr:a.k:0\"",
     "\"resource_attr:service.name\"",
     "\"resource_attr:a\"",
     "\"scope_attr:b\"",
@@ -155,13 +161,15 @@ const FIELDS: [&str; 22] = [
 ];
 
 /// Fields whose equal values have equal texts, and which have few of them.
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 11] = [
     "name",
     "kind",
     "status_code",
     "scope_name",
     "\"span_attr:a\"",
+    "\"span_attr:a.k\"",
     "\"resource_attr:service.name\"",
+    "\"resource_attr:b.k\"",
     "\"event:event_name:0\"",
     "_stream",
     "unknown",

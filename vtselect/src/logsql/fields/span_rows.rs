@@ -2,7 +2,7 @@
 
 use common::query::{AttrLevel, EMPTY_TEXT, attribute_text};
 use common::span::{Event, Link, Resource, Span};
-use common::value::{AttrValue, Attribute, find};
+use common::value::{AttrValue, Attribute, find, find_path};
 use hashbrown::HashMap;
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ impl Table {
     }
 
     fn add_fixed(&mut self, span: &Span, streams: &mut StreamTexts) {
-        let service = find(&span.resource.attributes, common::span::SERVICE_NAME);
+        let service = find_path(&span.resource.attributes, common::span::SERVICE_NAME);
         let service = service.map_or_else(Text::default, shared_text);
         let (stream, id) = streams.of(&service, &span.name);
         let time = i64::try_from(span.start.0).unwrap_or(i64::MAX);
@@ -101,9 +101,8 @@ impl Table {
         let known = self.resource.take().filter(|(known, _)| Arc::ptr_eq(known, resource));
         let (_, cells) = known.unwrap_or_else(|| {
             let mut cells = Vec::with_capacity(resource.attributes.len());
-            for Attribute { key, value } in &resource.attributes {
-                self.flatten(Place::Level(AttrLevel::Resource), key, value, &mut cells);
-            }
+            let place = Place::Level(AttrLevel::Resource);
+            self.flatten(place, None, &resource.attributes, &mut cells);
             (resource.clone(), cells)
         });
         for (column, text) in &cells {
@@ -114,27 +113,36 @@ impl Table {
 
     fn add_attributes(&mut self, place: Place, attributes: &[Attribute]) {
         let mut cells = std::mem::take(&mut self.cells);
-        for Attribute { key, value } in attributes {
-            self.flatten(place, key, value, &mut cells);
-        }
+        self.flatten(place, None, attributes, &mut cells);
         for (column, text) in cells.drain(..) {
             self.set(column, text);
         }
         self.cells = cells;
     }
 
-    /// Appends the texts of an attribute with their columns: maps have one for each of their keys, joined by dots.
-    fn flatten(&mut self, place: Place, key: &Arc<str>, value: &AttrValue, cells: &mut Vec<Cell>) {
-        match value {
-            // A key without a value hides the same key further on.
-            AttrValue::Empty => cells.push((self.attribute_column(place, key), self.empty.clone())),
-            AttrValue::Map(entries) => {
-                for entry in entries {
-                    let key: Arc<str> = format!("{key}.{}", entry.key).into();
-                    self.flatten(place, &key, &entry.value, cells);
+    /// Appends the texts of attributes with their columns: what is inside of maps has the keys joined by dots. Of one
+    /// column the first cell counts; the order is that of [`common::value::find_path`].
+    fn flatten(&mut self, place: Place, outer: Option<&str>, attributes: &[Attribute], cells: &mut Vec<Cell>) {
+        let mut maps = Vec::new();
+        for (i, Attribute { key: own, value }) in attributes.iter().enumerate() {
+            let key = outer.map_or_else(|| own.clone(), |outer| format!("{outer}.{own}").into());
+            // A key without a value, or with a map, hides the same key further on.
+            let text = match value {
+                AttrValue::Empty => self.empty.clone(),
+                AttrValue::Map(entries) => {
+                    let earlier = attributes.get(..i).unwrap_or_default();
+                    if find(earlier, own).is_none() {
+                        maps.push((key.clone(), entries));
+                    }
+                    self.empty.clone()
                 }
-            }
-            value => cells.push((self.attribute_column(place, key), shared_text(value))),
+                value => shared_text(value),
+            };
+            cells.push((self.attribute_column(place, &key), text));
+        }
+        maps.sort_by_key(|(key, _)| std::cmp::Reverse(key.len()));
+        for (key, entries) in maps {
+            self.flatten(place, Some(&key), entries, cells);
         }
     }
 

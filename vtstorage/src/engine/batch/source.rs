@@ -2,7 +2,7 @@
 //! for, of the rows that are asked for.
 
 use super::gather::Gather;
-use super::keyed::{Keyed, cell_of, low32};
+use super::keyed::{self, Keyed, cell_of, low32};
 use super::{CellColumn, Origin, SpanBatch, SpanRow, Text};
 use crate::engine::error::StorageError;
 use crate::engine::rows::{Loaded, LoadedRows, RowSet, RowSource, Texts, Values};
@@ -98,9 +98,11 @@ impl<'a> BatchRows<'a> {
             SpanField::DroppedLinksCount => self.count(CellColumn::DroppedLinks, want),
             SpanField::StatusMessage => return self.cell_text(CellColumn::StatusMessage, want),
             SpanField::TraceState => return self.cell_text(CellColumn::TraceState, want),
-            SpanField::ScopeName => return self.origin_column(AttrLevel::Scope, want, |scope| text_view(scope.name)),
+            SpanField::ScopeName => {
+                return self.origin_column(AttrLevel::Scope, want, |scope| Ok(text_view(scope.name)));
+            }
             SpanField::ScopeVersion => {
-                return self.origin_column(AttrLevel::Scope, want, |scope| text_view(scope.version));
+                return self.origin_column(AttrLevel::Scope, want, |scope| Ok(text_view(scope.version)));
             }
         }))
     }
@@ -172,7 +174,7 @@ impl<'a> BatchRows<'a> {
         &self,
         level: AttrLevel,
         want: &RowSet,
-        value: impl Fn(&OriginView<'a>) -> Option<ValueView<'a>>,
+        value: impl Fn(&OriginView<'a>) -> Result<Option<ValueView<'a>>, WireError>,
     ) -> Result<Option<Loaded>, StorageError> {
         let batch = self.batch;
         let origins = if level == AttrLevel::Scope {
@@ -188,7 +190,7 @@ impl<'a> BatchRows<'a> {
         };
         let views = origins
             .iter()
-            .map(|origin| Ok(value(&origin_view(level, origin)?)))
+            .map(|origin| value(&origin_view(level, origin)?))
             .collect::<Result<Vec<_>, WireError>>()?;
         if views.iter().all(|v| matches!(v, None | Some(ValueView::Str(_)))) {
             return Ok(dictionary(&views, want, number));
@@ -238,13 +240,9 @@ impl RowSource for BatchRows<'_> {
                 level: AttrLevel::Span,
                 key,
             } => self.span_attr(key, want),
-            Column::Attr { level, key } => self.origin_column(*level, want, |origin| {
-                origin
-                    .attributes
-                    .iter()
-                    .find(|attr| attr.key == &**key)
-                    .map(|attr| attr.value)
-            }),
+            Column::Attr { level, key } => {
+                self.origin_column(*level, want, |origin| keyed::find_path(&origin.attributes, key))
+            }
             Column::Event { field, index } => self.event_column(field, *index, want),
             Column::Link { field, index } => self.link_column(field, *index, want),
         }

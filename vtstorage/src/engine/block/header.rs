@@ -4,6 +4,7 @@ use crate::engine::batch::CellKind;
 use crate::engine::codec::{FixedStream, IntStream, Segments, TextStream};
 use crate::engine::error::StorageError;
 use common::ids::{Epoch, TenantId};
+use common::value::map_keys;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -220,10 +221,12 @@ impl BlockHeader {
     }
 }
 
-/// Whether a key may be among listed ones.
+/// Whether a key may be among listed ones, or a map that may have it inside.
 pub fn may_have_key(keys: &Option<Vec<String>>, key: &str) -> bool {
-    keys.as_ref()
-        .is_none_or(|keys| keys.binary_search_by(|known| known.as_str().cmp(key)).is_ok())
+    keys.as_ref().is_none_or(|keys| {
+        let listed = |key: &str| keys.binary_search_by(|known| known.as_str().cmp(key)).is_ok();
+        listed(key) || map_keys(key).any(|(map, _)| listed(map))
+    })
 }
 
 /// No header is larger than this when decompressed.

@@ -3,7 +3,7 @@
 use super::header::{BlockHeader, ColumnData, ColumnMeta, may_have_key};
 use super::membership;
 use super::pages::Pages;
-use super::source::attr_column;
+use super::source::attr_places;
 use crate::engine::batch::CellKind;
 use crate::engine::codec::texts::TextEncoding;
 use crate::engine::error::StorageError;
@@ -18,7 +18,7 @@ pub(super) fn may_contain(
     text: &str,
 ) -> Result<bool, StorageError> {
     let columns = &header.columns;
-    let (meta, may_be_spilled) = match column {
+    let (meta, may_be_elsewhere) = match column {
         Column::Attr {
             level: AttrLevel::Resource,
             key,
@@ -37,11 +37,11 @@ pub(super) fn may_contain(
         Column::Attr {
             level: AttrLevel::Span,
             key,
-        } => attr_column(&columns.spans, key),
+        } => attr_places(&columns.spans, key),
         Column::Event {
             field: EventField::Attr(key),
             ..
-        } => attr_column(&columns.events, key),
+        } => attr_places(&columns.events, key),
         Column::Event {
             field: EventField::Name,
             ..
@@ -49,11 +49,11 @@ pub(super) fn may_contain(
         Column::Link {
             field: LinkField::Attr(key),
             ..
-        } => attr_column(&columns.links, key),
+        } => attr_places(&columns.links, key),
         _ => return Ok(true),
     };
     match meta {
-        _ if may_be_spilled => Ok(true),
+        _ if may_be_elsewhere => Ok(true),
         Some(meta) => column_may_contain(pages, meta, text),
         None => Ok(false),
     }
@@ -96,7 +96,7 @@ fn int_within(meta: &ColumnMeta, min: i64, max: i64) -> bool {
 pub(super) fn may_be_within(header: &BlockHeader, column: &Column, min: f64, max: f64) -> bool {
     let columns = &header.columns;
     let overlaps = |least: f64, greatest: f64| least <= max && min <= greatest;
-    let (meta, may_be_spilled) = match column {
+    let (meta, may_be_elsewhere) = match column {
         Column::Field(SpanField::Duration) => return overlaps(0.0, header.max_duration as f64),
         Column::Attr {
             level: AttrLevel::Resource,
@@ -110,19 +110,19 @@ pub(super) fn may_be_within(header: &BlockHeader, column: &Column, min: f64, max
         Column::Attr {
             level: AttrLevel::Span,
             key,
-        } => attr_column(&columns.spans, key),
+        } => attr_places(&columns.spans, key),
         Column::Event {
             field: EventField::Attr(key),
             ..
-        } => attr_column(&columns.events, key),
+        } => attr_places(&columns.events, key),
         Column::Link {
             field: LinkField::Attr(key),
             ..
-        } => attr_column(&columns.links, key),
+        } => attr_places(&columns.links, key),
         _ => return true,
     };
-    let Some(meta) = meta else { return may_be_spilled };
-    may_be_spilled
+    let Some(meta) = meta else { return may_be_elsewhere };
+    may_be_elsewhere
         || match (meta.kind, meta.bounds) {
             (Some(CellKind::Int), Some((least, greatest))) => {
                 overlaps(least.cast_signed() as f64, greatest.cast_signed() as f64)

@@ -5,14 +5,14 @@ use super::pages::Pages;
 use super::values::{self, Gathered};
 use super::wanted::{WantedRows, wanted_pages};
 use super::{Block, materialize, nested, prune};
-use crate::engine::batch::SpanBatch;
+use crate::engine::batch::{CellKind, SpanBatch};
 use crate::engine::codec::{IntStream, PAGE_VALUES};
 use crate::engine::error::StorageError;
 use crate::engine::rows::{Loaded, LoadedRows, RowSet, RowSource, Values};
 use common::ids::{SpanId, TenantId, TraceId};
 use common::query::{AttrLevel, Column, EventField, LinkField, SpanField};
 use common::span::SERVICE_NAME;
-use common::value::AttrValue;
+use common::value::{AttrValue, find, find_path, map_keys};
 use std::ops::Range;
 
 /// The rows of a block during one request.
@@ -247,8 +247,28 @@ impl<'b> BlockRows<'b> {
         })
     }
 
-    /// An attribute of the span, event or link table: its column, and what was spilled.
+    /// An attribute of the span, event or link table: its column, what was spilled, and what is inside of maps.
     fn attr(&mut self, table: &TableMeta, key: &str, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
+        let spilled = self.of_table(table, &Field::Spill, want)?;
+        let mut loaded = self.own_attr(table, key, want, spilled.as_ref())?;
+        for (map, inner) in map_keys(key) {
+            let in_column = attr_column(table, map).is_some_and(may_have_maps);
+            if in_column || spilled.as_ref().is_some_and(|spilled| values::has_map(spilled, map)) {
+                let maps = self.own_attr(table, map, want, spilled.as_ref())?;
+                loaded = values::with_inner(loaded, maps.as_ref(), |entries| find_path(entries, inner));
+            }
+        }
+        Ok(loaded)
+    }
+
+    /// The values of exactly this key.
+    fn own_attr(
+        &mut self,
+        table: &TableMeta,
+        key: &str,
+        want: &RowSet,
+        spilled: Option<&Loaded>,
+    ) -> Result<Option<Loaded>, StorageError> {
         let number = table
             .columns
             .iter()
@@ -257,11 +277,7 @@ impl<'b> BlockRows<'b> {
             Some(number) => self.column(table, number, want)?,
             None => None,
         };
-        let Some(spill) = table.columns.iter().position(|c| c.field == Field::Spill) else {
-            return Ok(loaded);
-        };
-        let spilled = self.column(table, spill, want)?;
-        Ok(values::with_spilled(loaded, spilled, key))
+        Ok(values::with_inner(loaded, spilled, |entries| find(entries, key)))
     }
 
     fn of_resource(&mut self, key: &str, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
@@ -279,9 +295,8 @@ impl<'b> BlockRows<'b> {
             let codes = codes.iter().map(service).collect();
             return Ok(values::of_dictionary(rows, codes, &header.services));
         }
-        let of_origin = |origin: &[u8]| {
-            crate::engine::batch::read_resource(origin).map(|r| common::value::find(&r.attributes, key).cloned())
-        };
+        let of_origin =
+            |origin: &[u8]| crate::engine::batch::read_resource(origin).map(|r| find_path(&r.attributes, key).cloned());
         let values = values::of_origins(&mut self.pages, &columns.resources, of_origin)?;
         Ok(values::by_code(rows, &codes, &values))
     }
@@ -431,7 +446,7 @@ impl RowSource for BlockRows<'_> {
             Column::Attr {
                 level: AttrLevel::Scope,
                 key,
-            } => self.of_scope(want, &|scope| common::value::find(&scope.attributes, key).cloned()),
+            } => self.of_scope(want, &|scope| find_path(&scope.attributes, key).cloned()),
             Column::Attr {
                 level: AttrLevel::Span,
                 key,
@@ -459,11 +474,19 @@ fn non_empty(text: &str) -> Option<AttrValue> {
     (!text.is_empty()).then(|| text.into())
 }
 
-/// The column an attribute of this table has, and whether values may hide in the spill column.
-pub(super) fn attr_column<'t>(table: &'t TableMeta, key: &str) -> (Option<&'t ColumnMeta>, bool) {
-    let column = table
-        .columns
-        .iter()
-        .find(|c| matches!(&c.field, Field::Attr(k) if k == key));
-    (column, table.columns.iter().any(|c| c.field == Field::Spill))
+/// The column an attribute of this table has.
+fn attr_column<'t>(table: &'t TableMeta, key: &str) -> Option<&'t ColumnMeta> {
+    let mut columns = table.columns.iter();
+    columns.find(|c| matches!(&c.field, Field::Attr(k) if k == key))
+}
+
+fn may_have_maps(column: &ColumnMeta) -> bool {
+    matches!(column.kind, None | Some(CellKind::Map))
+}
+
+/// The column an attribute of this table has, and whether values may hide in the spill column or in maps.
+pub(super) fn attr_places<'t>(table: &'t TableMeta, key: &str) -> (Option<&'t ColumnMeta>, bool) {
+    let in_maps = || map_keys(key).any(|(map, _)| attr_column(table, map).is_some_and(may_have_maps));
+    let elsewhere = table.columns.iter().any(|c| c.field == Field::Spill) || in_maps();
+    (attr_column(table, key), elsewhere)
 }

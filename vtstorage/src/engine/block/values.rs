@@ -9,7 +9,7 @@ use crate::engine::codec::texts::TextEncoding;
 use crate::engine::error::StorageError;
 use crate::engine::rows::{Loaded, LoadedRows, RowSet, Texts, Values};
 use common::otlp::wire::WireError;
-use common::value::{AttrValue, find};
+use common::value::{AttrValue, Attribute, find};
 use std::ops::Range;
 
 /// Values of one column, gathered range by range.
@@ -160,9 +160,19 @@ pub(super) fn into_list(values: Values) -> Vec<AttrValue> {
     }
 }
 
-/// A column's values and those of the same key that were spilled: the column has the first of a repeated key.
-pub(super) fn with_spilled(column: Option<Loaded>, spilled: Option<Loaded>, key: &str) -> Option<Loaded> {
-    let Some(spilled) = spilled else { return column };
+/// A column's values, and of rows without one what `find` finds in the row's map.
+pub(super) fn with_inner(
+    column: Option<Loaded>,
+    maps: Option<&Loaded>,
+    find: impl Fn(&[Attribute]) -> Option<&AttrValue>,
+) -> Option<Loaded> {
+    let mut found: Vec<(u32, AttrValue)> = Vec::new();
+    for (row, entries) in maps.into_iter().flat_map(each_map) {
+        found.extend(find(entries).map(|value| (row, value.clone())));
+    }
+    if found.is_empty() {
+        return column;
+    }
     let mut all: Vec<(u32, AttrValue)> = Vec::new();
     if let Some(Loaded { rows, values }) = column {
         all.extend(
@@ -172,16 +182,32 @@ pub(super) fn with_spilled(column: Option<Loaded>, spilled: Option<Loaded>, key:
                 .map(|(i, value)| (rows.row(i), value)),
         );
     }
-    for (i, value) in into_list(spilled.values).into_iter().enumerate() {
-        if let AttrValue::Map(entries) = value
-            && let Some(value) = find(&entries, key)
-        {
-            all.push((spilled.rows.row(i), value.clone()));
-        }
-    }
+    all.extend(found);
     all.sort_by_key(|(row, _)| *row);
     all.dedup_by_key(|(row, _)| *row);
     from_pairs(all)
+}
+
+/// Whether any row's map has a map for `key`.
+pub(super) fn has_map(maps: &Loaded, key: &str) -> bool {
+    each_map(maps).any(|(_, entries)| matches!(find(entries, key), Some(AttrValue::Map(_))))
+}
+
+/// The values that are maps, with their rows.
+fn each_map(loaded: &Loaded) -> impl Iterator<Item = (u32, &[Attribute])> {
+    let (value, count) = match &loaded.values {
+        Values::Const { value, count } => (Some(value), *count),
+        Values::Mixed(values) => (None, values.len()),
+        _ => (None, 0),
+    };
+    let value = move |i: usize| match (&loaded.values, value) {
+        (Values::Mixed(values), _) => values.get(i),
+        (_, value) => value,
+    };
+    (0..count).filter_map(move |i| match value(i)? {
+        AttrValue::Map(entries) => Some((loaded.rows.row(i), entries.as_slice())),
+        _ => None,
+    })
 }
 
 /// Values of one type as that type, others as mixed.

@@ -15,7 +15,7 @@ use crate::engine::error::StorageError;
 use common::ids::TenantId;
 use common::span::{SERVICE_NAME, duration_nanos};
 use common::time::NANOS_PER_DAY;
-use common::value::Attribute;
+use common::value::{Attribute, find, find_path};
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -390,12 +390,15 @@ fn keys(
     Ok(Some(keys.into_iter().map(|key| key.to_string()).collect()))
 }
 
-/// Whether the resource's `service.name` is a text with content, or missing.
+/// Whether the resource's `service.name` is a text with content, or missing, also inside of maps.
 fn has_plain_service(origin: &Origin) -> bool {
-    let name = read_resource(origin)
-        .ok()
-        .and_then(|r| common::value::find(&r.attributes, SERVICE_NAME).cloned());
-    name.is_none_or(|name| name.as_str().is_some_and(|name| !name.is_empty()))
+    let Ok(resource) = read_resource(origin) else {
+        return true;
+    };
+    match find(&resource.attributes, SERVICE_NAME) {
+        Some(name) => name.as_str().is_some_and(|name| !name.is_empty()),
+        None => find_path(&resource.attributes, SERVICE_NAME).is_none(),
+    }
 }
 
 fn trace_columns(i: &Intrinsics, min_start: u64, streams: &mut Streams) -> Result<TraceColumns, StorageError> {
