@@ -16,3 +16,4 @@ pub mod span;
 pub mod telemetry;
 pub mod time;
 pub mod value;
+pub mod wire;

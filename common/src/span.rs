@@ -3,13 +3,14 @@
 use crate::ids::{SpanId, TraceId};
 use crate::time::UnixNanos;
 use crate::value::{AttrValue, Attribute, find};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Attribute key of a resource that names its service.
 pub const SERVICE_NAME: &str = "service.name";
 
 /// `Span.SpanKind`: an open enumeration, so that an unknown number is kept.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Serialize, Deserialize)]
 pub struct SpanKind(pub i32);
 
 impl SpanKind {
@@ -47,7 +48,7 @@ impl SpanKind {
 }
 
 /// `Status.StatusCode`: an open enumeration.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Serialize, Deserialize)]
 pub struct StatusCode(pub i32);
 
 impl StatusCode {

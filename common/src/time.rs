@@ -1,9 +1,10 @@
 //! Points in time and ranges of them, in nanoseconds since the Unix epoch.
 
+use serde::{Deserialize, Serialize};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Nanoseconds since the Unix epoch, as OTLP carries them.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Serialize, Deserialize)]
 pub struct UnixNanos(pub u64);
 
 /// Nanoseconds in a UTC day: the width of a partition.
@@ -45,7 +46,7 @@ impl UnixNanos {
 }
 
 /// A range of span start times; both ends are included.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TimeRange {
     pub start: UnixNanos,
     pub end: UnixNanos,

@@ -1,10 +1,12 @@
 //! Attribute values with the types OTLP gives them (`opentelemetry.proto.common.v1.AnyValue`).
 
+use crate::wire::depth;
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// A value of an attribute. Types survive storage: what came in as an int goes out as an int.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub enum AttrValue {
     /// An `AnyValue` without a value.
     #[default]
@@ -14,12 +16,14 @@ pub enum AttrValue {
     Int(i64),
     Double(f64),
     Bytes(Arc<[u8]>),
+    #[serde(deserialize_with = "depth::bounded")]
     Array(Vec<AttrValue>),
+    #[serde(deserialize_with = "depth::bounded")]
     Map(Vec<Attribute>),
 }
 
 /// A key with its value.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attribute {
     pub key: Arc<str>,
     pub value: AttrValue,

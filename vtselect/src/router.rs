@@ -115,7 +115,7 @@ mod tests {
             (
                 QueryError::OverBudget {
                     limit_bytes: 1,
-                    what: "reading",
+                    what: "reading".into(),
                 },
                 422,
                 None,

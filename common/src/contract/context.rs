@@ -78,6 +78,16 @@ impl QueryContext {
         self.0.cancelled.store(true, Ordering::Relaxed);
     }
 
+    /// The most bytes that the query may hold at a time.
+    pub fn memory_limit(&self) -> usize {
+        self.0.memory_limit
+    }
+
+    /// The whole time that the query has.
+    pub fn timeout(&self) -> Duration {
+        self.0.timeout
+    }
+
     /// Accounts `bytes` more; `what` names the work for the error.
     pub fn reserve(&self, bytes: usize, what: &'static str) -> Result<(), QueryError> {
         if let Some(whole) = &self.0.whole {
@@ -91,7 +101,7 @@ impl QueryContext {
         if used > self.0.memory_limit {
             return Err(QueryError::OverBudget {
                 limit_bytes: self.0.memory_limit,
-                what,
+                what: what.into(),
             });
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! What can go wrong between roles, by kind: front APIs map a kind to their own status once.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// Why a batch was not written. Nothing of it is visible then.
@@ -39,7 +40,10 @@ pub enum QueryError {
     Cancelled,
     /// Over the memory budget. HTTP 422.
     #[error("the query needs more than its memory budget of {limit_bytes} bytes while {what}")]
-    OverBudget { limit_bytes: usize, what: &'static str },
+    OverBudget {
+        limit_bytes: usize,
+        what: Cow<'static, str>,
+    },
     /// Too many queries at once. HTTP 429.
     #[error("too many queries at once: {0}")]
     Overloaded(String),

@@ -6,11 +6,12 @@ use super::logsql::value::Bucket;
 use super::rows::check_column;
 use super::{Column, EventField, Filter, SpanField};
 use crate::contract::QueryError;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Groups matching spans and computes states for each group.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct AggregateQuery {
     /// No key: one group of all spans, there even if none match.
     pub by: Vec<GroupKey>,
@@ -40,7 +41,7 @@ impl AggregateQuery {
 }
 
 /// One part of a group's key: the text of a column ([`super::field_text()`]), which may be put into buckets.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct GroupKey {
     pub column: Column,
     /// Applied to the text; calendar buckets of times apply to the time behind it
@@ -71,7 +72,7 @@ impl GroupKey {
 }
 
 /// One statistics function over the spans of a group.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Function {
     pub kind: FunctionKind,
     /// What the function reads; its meaning is the kind's
@@ -81,7 +82,7 @@ pub struct Function {
 }
 
 /// The functions that storage nodes compute; each names the kind of its [`State`].
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum FunctionKind {
     /// Spans; with columns, those in which at least one of them has a value. `Count`
     Count,

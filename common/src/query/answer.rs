@@ -2,25 +2,26 @@
 
 use super::{AttrLevel, CatalogueQuery, Groups, Order, Plan, RowPart, Shape, merge_groups};
 use crate::span::{SpanKind, Trace};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A span name of a service with its kind.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Operation {
     pub name: Arc<str>,
     pub kind: SpanKind,
 }
 
 /// Calls from the service of a parent span to the service of its child.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct CallEdge {
     pub parent: Arc<str>,
     pub child: Arc<str>,
 }
 
 /// What answering took. Sums over parts.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct ScanStats {
     /// Blocks in the partitions of the time range
     pub blocks_considered: u64,
@@ -49,10 +50,11 @@ pub struct FoundTrace {
 }
 
 /// The payload of an answer, by the plan's shape.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Answer {
     /// For [`Shape::TracesById`] and [`Shape::Search`]; in the plan's order after [`Answer::finish`].
     Traces {
+        #[serde(with = "crate::wire::traces")]
         found: Vec<FoundTrace>,
         stats: ScanStats,
     },

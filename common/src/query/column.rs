@@ -1,9 +1,10 @@
 //! References to columns: the intrinsic fields of a span and the attributes of each level.
 
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Where an attribute of a span row lives.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum AttrLevel {
     Resource,
     Scope,
@@ -11,7 +12,7 @@ pub enum AttrLevel {
 }
 
 /// Fields that every span has, with or without a value.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum SpanField {
     TraceId,
     SpanId,
@@ -38,7 +39,7 @@ pub enum SpanField {
 }
 
 /// Fields of a span's events.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum EventField {
     Name,
     /// Nanoseconds since the epoch
@@ -48,7 +49,7 @@ pub enum EventField {
 }
 
 /// Fields of a span's links.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum LinkField {
     TraceId,
     SpanId,
@@ -60,7 +61,7 @@ pub enum LinkField {
 
 /// A column of the span table. Of events and links, one at an index, or (`index: None`) any of them: a predicate
 /// then holds where it holds for at least one.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Column {
     Field(SpanField),
     /// Keys with dots are also those inside of maps: [`crate::value::find_path`]

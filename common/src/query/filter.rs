@@ -3,9 +3,11 @@
 use super::logsql::text::TextFilter;
 use super::{Column, TextMatch};
 use crate::value::AttrValue;
+use crate::wire::depth;
+use serde::{Deserialize, Serialize};
 
 /// A condition on one value. A row without the value matches none of them but [`Predicate::Field`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Predicate {
     /// There is a value.
     Exists,
@@ -22,14 +24,17 @@ pub enum Predicate {
 }
 
 /// A condition on one span.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Filter {
     /// Every span.
     All,
     /// No span.
     None,
+    #[serde(deserialize_with = "depth::bounded")]
     And(Vec<Filter>),
+    #[serde(deserialize_with = "depth::bounded")]
     Or(Vec<Filter>),
+    #[serde(deserialize_with = "depth::bounded")]
     Not(Box<Filter>),
     Test(Column, Predicate),
 }

@@ -5,10 +5,11 @@ use crate::contract::QueryError;
 use crate::ids::{TenantId, TraceId};
 use crate::span::SpanKind;
 use crate::time::TimeRange;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Which matching traces come first.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Order {
     /// By the start of the latest matching span, latest first.
     Newest,
@@ -17,7 +18,7 @@ pub enum Order {
 }
 
 /// Questions that the catalogue answers without reading spans.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum CatalogueQuery {
     /// All service names.
     Services,
@@ -28,7 +29,7 @@ pub enum CatalogueQuery {
 }
 
 /// What the answer looks like.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Shape {
     /// The whole traces of these ids; time range and filter do not apply. Unknown ids are left out.
     TracesById(Vec<TraceId>),
@@ -48,7 +49,7 @@ pub enum Shape {
 }
 
 /// One query, in no language.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Plan {
     pub tenant: TenantId,
     /// On the start of a span.

@@ -4,10 +4,11 @@ use super::Column;
 use crate::contract::QueryError;
 use crate::span::Span;
 use crate::value::AttrValue;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// What of each matching span is wanted, and of which spans.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct RowsQuery {
     pub projection: Projection,
     pub order: RowOrder,
@@ -39,7 +40,7 @@ pub(super) fn check_column(column: &Column) -> Result<(), QueryError> {
 }
 
 /// What is wanted of a span.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Projection {
     /// All of it.
     Spans,
@@ -48,7 +49,7 @@ pub enum Projection {
 }
 
 /// Which rows come first. Rows arrive in any order all the same: the order decides which are left out.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum RowOrder {
     Any,
     /// Latest start first.
@@ -62,14 +63,14 @@ pub enum RowOrder {
 }
 
 /// Some rows of an answer. A numeric field above `i64::MAX` is given as its decimal text.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum RowPart {
-    Spans(Vec<Span>),
+    Spans(#[serde(with = "crate::wire::spans")] Vec<Span>),
     Columns(ColumnRows),
 }
 
 /// Columns of the same number of values each; `None` where a row has none.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct ColumnRows {
     pub len: usize,
     pub columns: Vec<RowValues>,
@@ -90,7 +91,7 @@ impl RowPart {
 }
 
 /// The values of one column of an answer.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum RowValues {
     /// Texts that repeat: for each row a place in the list, or none.
     Dict {

@@ -2,11 +2,12 @@
 
 use super::super::contract::QueryError;
 use regex::Regex;
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::sync::Arc;
 
 /// A condition on a text, as plain data.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum TextMatch {
     Equals(Arc<str>),
     In(Vec<Arc<str>>),

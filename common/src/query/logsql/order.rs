@@ -3,6 +3,7 @@
 //! Values of one kind compare as in the reference. Of different kinds, the empty text is before numbers, numbers are
 //! before times and times before other text: pair by pair comparison would not be transitive.
 
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::value::{parse_duration, parse_int, parse_number, parse_rfc3339, parse
 type Text = Arc<str>;
 
 /// A value, read once so that it compares fast.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum OrderKey {
     /// The empty text, which is also a missing value.
     Empty,

@@ -39,7 +39,7 @@ impl From<QueryError> for ExecError {
         match error {
             QueryError::Cancelled => Self::Cancelled,
             QueryError::OverBudget { limit_bytes, what } => Self::OverBudget {
-                part: what.to_owned(),
+                part: what.into_owned(),
                 limit_bytes,
             },
             other => Self::Source(other),

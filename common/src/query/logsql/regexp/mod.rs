@@ -8,6 +8,7 @@ mod translate;
 use std::fmt;
 
 use regex::{Regex, RegexBuilder};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Largest size of a compiled expression, bytes.
 const SIZE_LIMIT: usize = 4 << 20;
@@ -16,44 +17,52 @@ const SIZE_LIMIT: usize = 4 << 20;
 #[derive(Clone)]
 pub struct Regexp {
     text: String,
+    form: Form,
     compiled: Regex,
+}
+
+/// What an expression is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+enum Form {
+    Unanchored,
+    Anchored,
+    Plain,
 }
 
 impl Regexp {
     /// Compiles a filter's expression: it may match anywhere in the value, and `.` also matches a newline.
     pub fn unanchored(text: &str) -> Result<Self, RegexpError> {
-        Self::compile(text, true, |body| body)
+        Self::compile(text, Form::Unanchored)
     }
 
     /// Compiles a stream selector's expression: it must match the whole value.
     pub fn anchored(text: &str) -> Result<Self, RegexpError> {
-        Self::compile(text, true, |body| format!("^(?:{body})$"))
+        Self::compile(text, Form::Anchored)
     }
 
     /// Compiles an expression for extraction and replacement: `.` does not match a newline.
     pub fn plain(text: &str) -> Result<Self, RegexpError> {
-        Self::compile(text, false, |body| body)
+        Self::compile(text, Form::Plain)
     }
 
-    fn compile(text: &str, dot_matches_newline: bool, wrap: impl Fn(String) -> String) -> Result<Self, RegexpError> {
+    fn compile(text: &str, form: Form) -> Result<Self, RegexpError> {
         let body = translate::translate(text)?;
         // Compiled alone first, so that a wrapper cannot close what the body left open.
         let build = |pattern: &str| {
             let built = RegexBuilder::new(pattern)
-                .dot_matches_new_line(dot_matches_newline)
+                .dot_matches_new_line(form != Form::Plain)
                 .size_limit(SIZE_LIMIT)
                 .build();
             built.map_err(|error| RegexpError(last_line(&error.to_string())))
         };
         let compiled = build(&body)?;
-        let wrapped = wrap(body);
-        let compiled = if wrapped == compiled.as_str() {
-            compiled
-        } else {
-            build(&wrapped)?
+        let compiled = match form {
+            Form::Anchored => build(&format!("^(?:{body})$"))?,
+            Form::Unanchored | Form::Plain => compiled,
         };
         Ok(Self {
             text: text.to_owned(),
+            form,
             compiled,
         })
     }
@@ -76,6 +85,20 @@ impl Regexp {
     /// The names of the groups that have one, in order.
     pub fn group_names(&self) -> impl Iterator<Item = &str> {
         self.compiled.capture_names().flatten()
+    }
+}
+
+/// As its text; it is compiled anew where it arrives.
+impl Serialize for Regexp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.form, &self.text).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Regexp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (form, text) = <(Form, String)>::deserialize(deserializer)?;
+        Self::compile(&text, form).map_err(de::Error::custom)
     }
 }
 

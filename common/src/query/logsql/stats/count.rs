@@ -1,9 +1,10 @@
 //! Counts.
 
 use super::Partial;
+use serde::{Deserialize, Serialize};
 
 /// A number of rows or bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Count(u64);
 
 impl Count {

@@ -1,5 +1,6 @@
 //! The least or the greatest value in natural order.
 
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
 use super::super::order::OrderKey;
@@ -7,7 +8,7 @@ use super::super::value::format_float;
 use super::{Partial, Text};
 
 /// Which end of the order is looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum End {
     Least,
@@ -25,13 +26,13 @@ impl End {
 }
 
 /// The least or the greatest value so far, in the text it was given in.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Extreme {
     end: End,
     best: Option<Best>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Best {
     Int(i64),
     Text(OrderKey, Text),

@@ -1,5 +1,6 @@
 //! Counts of values in buckets of equal ratio, eighteen for each power of ten.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::Partial;
@@ -10,7 +11,7 @@ const MAX_EXPONENT: i32 = 18;
 const BUCKETS: i32 = (MAX_EXPONENT - MIN_EXPONENT) * PER_DECADE;
 
 /// How many values are in each bucket. Negative values and what is not a number do not count.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Histogram {
     /// By number of the bucket: -1 for what is below the first, [`BUCKETS`] for what is above the last.
     hits: BTreeMap<i32, u64>,

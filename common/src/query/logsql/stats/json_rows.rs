@@ -1,12 +1,13 @@
 //! Rows as JSON texts, in the order they came or in an order of their own.
 
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
 use super::super::order::OrderKey;
 use super::{Partial, Text};
 
 /// A row and the values it is ordered by.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JsonRow {
     /// As many as the state has directions.
     pub keys: Vec<OrderKey>,
@@ -15,7 +16,7 @@ pub struct JsonRow {
 }
 
 /// Rows, at most `limit` of them unless that is 0: the first that come, or the first in order.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JsonRows {
     limit: u64,
     /// For each key, true when the greatest value is first.

@@ -22,6 +22,7 @@ mod uniq;
 mod uniq_hash;
 mod values;
 
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 pub use count::Count;
@@ -61,7 +62,7 @@ pub trait Kind: Partial + Into<State> {
 macro_rules! states {
     ($($(#[$doc:meta])* $kind:ident,)+) => {
         /// The state of any function.
-        #[derive(Debug, Clone, PartialEq)]
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         pub enum State {
             $($(#[$doc])* $kind($kind),)+
         }

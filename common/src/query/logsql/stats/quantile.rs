@@ -5,6 +5,7 @@ use super::super::value::{format_duration, format_float, parse_canonical_int};
 use super::sample::Sample;
 use super::sketch::Sketch;
 use super::{End, Extreme, Partial, Text};
+use serde::{Deserialize, Serialize};
 
 /// Quantiles of up to so many values that are not empty are exact, and shown as the values were given.
 pub const EXACT_VALUES: usize = 10_000;
@@ -14,7 +15,7 @@ pub const EXACT_VALUES: usize = 10_000;
 pub const RELATIVE_ERROR: f64 = super::sketch::RELATIVE_ERROR;
 
 /// The values so far.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Quantile {
     /// Empty values, which come first.
     empty: u64,
@@ -27,7 +28,7 @@ pub struct Quantile {
 }
 
 /// Many values.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Spilled {
     numbers: Sketch,
     forms: Forms,
@@ -37,7 +38,7 @@ struct Spilled {
 }
 
 /// In which forms numbers were given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 struct Forms {
     ints: bool,
     durations: bool,

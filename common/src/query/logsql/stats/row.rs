@@ -2,9 +2,10 @@
 
 use super::super::order::OrderKey;
 use super::{End, Partial, Text};
+use serde::{Deserialize, Serialize};
 
 /// Which row is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pick {
     /// The first that comes.
     Any,
@@ -13,13 +14,13 @@ pub enum Pick {
 }
 
 /// The row taken so far: the fields that were asked for, without empty ones.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     pick: Pick,
     best: Option<Best>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Best {
     key: OrderKey,
     value: Text,

@@ -1,5 +1,6 @@
 //! A uniform sample of texts that merges: each text gets a number by chance, and those with the least numbers stay.
 
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::super::order::OrderKey;
@@ -9,7 +10,7 @@ use super::{Partial, Text};
 const SIZE: usize = 4_096;
 
 /// A sample, and of how many texts it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Sample {
     /// Every text that was seen with a number up to `most`.
     kept: Vec<(u64, Text)>,

@@ -4,15 +4,18 @@
 //! share of the number, whatever its size, and finding the bucket takes no logarithm.
 
 use super::Partial;
+use serde::{Deserialize, Serialize};
 
 /// Bits of the mantissa that tell buckets apart.
 const BITS: u32 = 7;
 const SHIFT: u32 = 52 - BITS;
+/// Of all positive numbers
+const BUCKETS: usize = 1 << (63 - SHIFT);
 /// The middle of a bucket is at most this share of a number away from it.
 pub(super) const RELATIVE_ERROR: f64 = 1.0 / (1 << (BITS + 1)) as f64;
 
 /// Numbers, by bucket.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Sketch {
     negative: Buckets,
     zeros: u64,
@@ -20,11 +23,36 @@ pub(super) struct Sketch {
 }
 
 /// Counts of numbers by the leading bits of their size, from the bucket `first` on.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(try_from = "ReceivedBuckets")]
 struct Buckets {
     first: usize,
     hits: Vec<u64>,
     total: u64,
+}
+
+/// Buckets from another node, to be checked: far ones would take a lot of memory when they are merged.
+#[derive(Deserialize)]
+struct ReceivedBuckets {
+    first: usize,
+    hits: Vec<u64>,
+    total: u64,
+}
+
+impl TryFrom<ReceivedBuckets> for Buckets {
+    type Error = &'static str;
+
+    fn try_from(received: ReceivedBuckets) -> Result<Self, Self::Error> {
+        let ReceivedBuckets { first, hits, total } = received;
+        if first.saturating_add(hits.len()) > BUCKETS {
+            return Err("a bucket of no number");
+        }
+        let sum = hits.iter().try_fold(0u64, |sum, hits| sum.checked_add(*hits));
+        match sum == Some(total) {
+            true => Ok(Self { first, hits, total }),
+            false => Err("buckets with another total"),
+        }
+    }
 }
 
 impl Sketch {

@@ -1,9 +1,10 @@
 //! Standard deviation, by the running method of Welford and its merge by Chan et al.
 
 use super::Partial;
+use serde::{Deserialize, Serialize};
 
 /// Mean and squared differences from it.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Stddev {
     values: u64,
     mean: f64,

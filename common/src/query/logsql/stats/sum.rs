@@ -1,12 +1,13 @@
 //! Sums of numbers.
 
 use super::Partial;
+use serde::{Deserialize, Serialize};
 
 /// Largest whole number below which every whole number is a `f64`.
 const EXACT: f64 = (1u64 << 53) as f64;
 
 /// A sum and a number of values. Whole numbers are added exactly, so that their sum does not depend on the order.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Sum {
     whole: i128,
     rest: f64,

@@ -3,6 +3,7 @@
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Place;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Distinct texts.
@@ -66,6 +67,32 @@ impl TextSet {
 
 fn text_of<'b>(bytes: &'b str, entry: &Entry) -> &'b str {
     bytes.get(entry.start..entry.end).unwrap_or_default()
+}
+
+/// As one text and the lengths of its pieces.
+impl Serialize for TextSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut entries: Vec<_> = self.entries.iter().collect();
+        entries.sort_unstable_by_key(|entry| entry.start);
+        let lengths: Vec<usize> = entries.iter().map(|entry| entry.end - entry.start).collect();
+        (&self.bytes, lengths).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for TextSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (all, lengths) = <(String, Vec<usize>)>::deserialize(deserializer)?;
+        let mut rest = all.as_str();
+        let mut set = Self::default();
+        for length in lengths {
+            let (text, tail) = rest
+                .split_at_checked(length)
+                .ok_or_else(|| de::Error::custom("a text that is cut off"))?;
+            set.insert(text);
+            rest = tail;
+        }
+        Ok(set)
+    }
 }
 
 impl PartialEq for TextSet {

@@ -1,6 +1,7 @@
 //! Distinct values, to be listed.
 
 use hashbrown::HashSet;
+use serde::{Deserialize, Serialize};
 
 use super::super::order::OrderKey;
 use super::{Partial, Text};
@@ -9,9 +10,10 @@ use super::{Partial, Text};
 const ENTRY_BYTES: usize = 40;
 
 /// Distinct values that are not empty, at most `limit` of them unless that is 0.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Texts {
     limit: u64,
+    #[serde(with = "crate::wire::set")]
     values: HashSet<Text>,
     text_bytes: usize,
 }

@@ -1,15 +1,17 @@
 //! Exact sets of distinct values.
 
 use hashbrown::HashSet;
+use serde::{Deserialize, Serialize};
 
 use super::super::value::parse_canonical_int;
 use super::Partial;
 use super::text_set::TextSet;
 
 /// Distinct tuples of values, at most `limit` of them unless that is 0. Integers take no text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Uniq {
     limit: u64,
+    #[serde(with = "crate::wire::set")]
     ints: HashSet<i64>,
     texts: TextSet,
 }

@@ -1,15 +1,17 @@
 //! Sets of hashes of distinct values.
 
 use hashbrown::HashSet;
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Partial;
 use super::uniq::encode_tuple;
 
 /// Distinct tuples of values by their 64-bit hash, at most `limit` of them unless that is 0.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UniqHash {
     limit: u64,
+    #[serde(with = "crate::wire::set")]
     hashes: HashSet<u64>,
 }
 

@@ -1,9 +1,10 @@
 //! All values, in the order they came.
 
 use super::{Partial, Text};
+use serde::{Deserialize, Serialize};
 
 /// Values, at most `limit` of them unless that is 0.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Values {
     limit: u64,
     values: Vec<Text>,

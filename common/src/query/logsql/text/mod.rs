@@ -15,6 +15,7 @@ mod tests;
 mod value_set;
 mod value_type;
 
+use serde::{Deserialize, Serialize};
 use std::net::Ipv6Addr;
 
 use super::regexp::Regexp;
@@ -23,7 +24,7 @@ pub use pattern::PatternEnds;
 pub use value_type::ValueType;
 
 /// A test of one text.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum TextFilter {
     /// Contains it, with a word boundary at each end that is a word character. The empty phrase is the empty text.
     Phrase(String),

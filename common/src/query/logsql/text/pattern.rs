@@ -2,9 +2,10 @@
 //! `<W>` for a word or a quoted string. Anything else in angle brackets is itself.
 
 use super::super::chars::is_word_char;
+use serde::{Deserialize, Serialize};
 
 /// Which ends of the value a pattern must reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum PatternEnds {
     None,

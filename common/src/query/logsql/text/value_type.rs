@@ -1,5 +1,6 @@
 //! How values would be stored in a column: the narrowest type that holds them all and prints them back as they are.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 use super::super::value::{format_float, format_ipv4, parse_float, parse_int, parse_ipv4, parse_iso8601, parse_uint};
@@ -10,7 +11,7 @@ const DICT_VALUES: usize = 8;
 const DICT_BYTES: usize = 256;
 
 /// The type of a stored column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum ValueType {
     Const,

@@ -1,5 +1,6 @@
 //! Buckets of values: `floor((value - offset) / size) * size + offset`, and calendar buckets of times.
 
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 use super::calendar::Date;
@@ -7,7 +8,7 @@ use super::{DAY, WEEK, format_duration, format_float, format_ipv4, format_rfc333
 use super::{parse_duration, parse_float, parse_int, parse_ipv4, parse_ipv4_mask, parse_rfc3339, parse_size};
 
 /// How large a bucket is.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum BucketSize {
     /// A number, nanoseconds or bytes.
     Number(f64),
@@ -53,7 +54,7 @@ impl BucketSize {
 }
 
 /// A size and an offset that values are rounded down to.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Bucket {
     /// How large.
     pub size: BucketSize,
@@ -166,7 +167,7 @@ fn parse_number(s: &str) -> Option<f64> {
 }
 
 /// A power of ten as something to multiply or divide by, whichever is exact.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 struct Scale {
     exponent: i32,
 }
