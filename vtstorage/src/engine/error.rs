@@ -41,6 +41,14 @@ impl StorageError {
     pub fn corrupt(what: &'static str, why: impl Into<String>) -> Self {
         Self::Corrupt { what, why: why.into() }
     }
+
+    /// Whether stored bytes are missing or are not what they should be.
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Rocks(_) | Self::Corrupt { .. } | Self::MissingChunk { .. } | Self::Otlp(_)
+        )
+    }
 }
 
 impl From<rocksdb::Error> for StorageError {

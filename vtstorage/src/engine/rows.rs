@@ -26,21 +26,26 @@ impl RowSet {
     /// All rows of `range`, of `rows` rows.
     pub fn of_range(rows: u32, range: Range<u32>) -> Self {
         let mut set = Self::empty(rows);
-        let (start, end) = (range.start.min(rows) as usize, range.end.min(rows) as usize);
+        set.insert_range(range);
+        set
+    }
+
+    /// Adds all rows of `range`.
+    pub fn insert_range(&mut self, range: Range<u32>) {
+        let (start, end) = (range.start as usize, range.end.min(self.rows) as usize);
         if start >= end {
-            return set;
+            return;
         }
         let (first, last) = (start / 64, (end - 1) / 64);
-        for (i, word) in set.words.iter_mut().enumerate().take(last + 1).skip(first) {
+        for (i, word) in self.words.iter_mut().enumerate().take(last + 1).skip(first) {
             let low = if i == first { u64::MAX << (start % 64) } else { u64::MAX };
             let high = if i == last {
                 u64::MAX >> (63 - (end - 1) % 64)
             } else {
                 u64::MAX
             };
-            *word = low & high;
+            *word |= low & high;
         }
-        set
     }
 
     /// The number of rows that could be members.
@@ -314,6 +319,11 @@ impl LoadedRows {
 pub trait RowSource {
     fn rows(&self) -> u32;
 
+    /// The rows that the request is about, unless these are all.
+    fn within(&self) -> Option<&RowSet> {
+        None
+    }
+
     /// The rows of `tenant`.
     fn tenant_rows(&self, tenant: TenantId) -> Range<u32>;
 
@@ -348,6 +358,16 @@ mod tests {
             assert_eq!(set.any_in(0..130), end > start);
             assert!(!set.any_in(end..130));
         }
+    }
+
+    #[test]
+    fn ranges_are_added() {
+        let mut set = RowSet::of_range(130, 3..5);
+        set.insert_range(60..70);
+        set.insert_range(128..500);
+        set.insert_range(9..9);
+        let expected = (3..5).chain(60..70).chain(128..130);
+        assert!(set.iter().eq(expected), "{set:?}");
     }
 
     #[test]

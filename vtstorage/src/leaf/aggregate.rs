@@ -12,7 +12,7 @@ mod members;
 mod numbers;
 mod prepared;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod uniq;
 mod update;
 
@@ -39,7 +39,13 @@ pub(super) fn aggregate(query: &Arc<Query>, what: Arc<Aggregation>) -> Result<(G
     let mut first = Accumulator::new(&what);
     let mut blocks = query.blocks_within()?;
     if let Some(counts) = HeaderCounts::new(query, &what) {
-        blocks.retain(|block| !counts.add(&mut first, &block.header, block.day));
+        let mut rest = Vec::with_capacity(blocks.len());
+        for block in blocks {
+            if !query.keeps_all(&block)? || !counts.add(&mut first, &block.header, block.day) {
+                rest.push(block);
+            }
+        }
+        blocks = rest;
     }
     let work = Arc::new(Work {
         query: query.clone(),

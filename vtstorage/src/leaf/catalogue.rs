@@ -97,7 +97,7 @@ fn used<'a>(
 fn attribute_names(query: &Query) -> Result<BTreeSet<(AttrLevel, Arc<str>)>, StorageError> {
     let mut all = BTreeSet::new();
     for block in query.view.blocks() {
-        query.read_block(block, true, |rows| rows.attribute_names(query.tenant(), &mut all))?;
+        query.read_whole_block(block, true, |rows| rows.attribute_names(query.tenant(), &mut all))?;
     }
     for head in query.heads() {
         query.context.check()?;

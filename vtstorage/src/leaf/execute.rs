@@ -1,11 +1,13 @@
 //! Runs a plan: on the query pool, never on the async runtime's threads.
 
 use super::aggregate::{self, Aggregation};
-use super::query::{Query, TraceIndex};
+use super::query::{Damage, Query, TraceIndex};
 use super::stream::{self, Parts};
+use super::traces::Reach;
 use super::{calls, catalogue, rows, search, traces};
 use crate::engine::error::StorageError;
 use crate::engine::store::{View, WorkPool};
+use common::cluster::Scope;
 use common::contract::{AnswerStream, QueryContext, QueryError};
 use common::ids::TraceId;
 use common::query::{Answer, FoundTrace, Plan, Shape};
@@ -24,12 +26,28 @@ pub fn run(
     index: Arc<dyn TraceIndex>,
     pool: &Arc<WorkPool>,
 ) -> Result<AnswerStream, QueryError> {
-    context.check()?;
-    plan.check()?;
-    let task = Task::new(&plan)?;
-    let (parts, answer) = stream::channel(context.clone());
-    let parts = Arc::new(parts);
-    let query = Arc::new(Query::new(plan, context, view, index, pool.clone())?);
+    start(Query::new(plan, context, view, index, pool.clone())?)
+}
+
+/// As [`run`], restricted to what is in scope; blocks that cannot be read are left out and noted in `damage`.
+pub fn run_within(
+    plan: Plan,
+    within: (Scope, Damage),
+    context: QueryContext,
+    view: View,
+    index: Arc<dyn TraceIndex>,
+    pool: &Arc<WorkPool>,
+) -> Result<AnswerStream, QueryError> {
+    let (scope, damage) = within;
+    start(Query::new(plan, context, view, index, pool.clone())?.restrict(scope, damage))
+}
+
+fn start(query: Query) -> Result<AnswerStream, QueryError> {
+    query.context.check()?;
+    query.plan.check()?;
+    let task = Task::new(&query.plan)?;
+    let (parts, answer) = stream::channel(query.context.clone());
+    let (pool, query, parts) = (query.pool.clone(), Arc::new(query), Arc::new(parts));
     pool.run(move || {
         let outcome = execute(&query, &parts, task);
         // Whoever sees the end may close the store.
@@ -65,11 +83,11 @@ fn execute(query: &Arc<Query>, parts: &Arc<Parts>, task: Task) -> Result<(), Sto
         Shape::TracesById(ids) => {
             let mut seen = HashSet::with_capacity(ids.len());
             let ids: Vec<(u64, TraceId)> = ids.iter().filter(|id| seen.insert(**id)).map(|id| (0, *id)).collect();
-            send_traces(query, parts, &ids)
+            send_traces(query, parts, &ids, Reach::Scope)
         }
         Shape::Search { limit, order } => {
             let found = search::search(query, *limit, *order)?;
-            send_traces(query, parts, &found)
+            send_traces(query, parts, &found, Reach::Everything)
         }
         Shape::Catalogue(question) => Ok(parts.send(catalogue::answer(query, question)?, 0)?),
         Shape::Rows(what) => rows::rows(query, parts, what),
@@ -89,10 +107,10 @@ fn execute(query: &Arc<Query>, parts: &Arc<Parts>, task: Task) -> Result<(), Sto
 }
 
 /// Reads whole traces and sends them; at least one part, which says what was scanned.
-fn send_traces(query: &Arc<Query>, parts: &Parts, ranked: &[(u64, TraceId)]) -> Result<(), StorageError> {
+fn send_traces(query: &Arc<Query>, parts: &Parts, ranked: &[(u64, TraceId)], reach: Reach) -> Result<(), StorageError> {
     for ranked in ranked.chunks(TRACES_PER_PART) {
         let ids: Vec<TraceId> = ranked.iter().map(|(_, id)| *id).collect();
-        let (traces, bytes) = traces::fetch(query, &ids)?;
+        let (traces, bytes) = traces::fetch(query, &ids, reach)?;
         let mut ranks = ranked.iter();
         let rank = |id| ranks.find(|(_, ranked)| *ranked == id).map_or(0, |(rank, _)| *rank);
         let found = with_ranks(traces, rank);

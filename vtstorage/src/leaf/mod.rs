@@ -1,8 +1,9 @@
 //! Leaf query execution: runs a plan over the blocks and heads of one node. It knows no query language.
 //!
 //! `filter` makes of a plan's filter the set of matching rows of a block or head batch; what is done with them is a
-//! file per shape of answer: `search`, `traces`, `calls`, `catalogue`, `rows`, `aggregate`. `execute` runs them on the query pool, `fanout`
-//! spreads their work over its threads, `stream` carries the answer back.
+//! file per shape of answer: `search`, `traces`, `calls`, `catalogue`, `rows`, `aggregate`. `scope` restricts them to
+//! slots and epochs. `execute` runs them on the query pool, `fanout` spreads their work over its threads, `stream`
+//! carries the answer back.
 
 mod aggregate;
 mod calls;
@@ -12,6 +13,7 @@ mod fanout;
 pub mod filter;
 mod query;
 mod rows;
+mod scope;
 mod search;
 mod source;
 mod stream;
@@ -22,5 +24,5 @@ mod tests;
 mod top;
 mod traces;
 
-pub use execute::run;
-pub use query::TraceIndex;
+pub use execute::{run, run_within};
+pub use query::{Damage, TraceIndex};

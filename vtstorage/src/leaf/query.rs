@@ -1,17 +1,19 @@
 //! One query at work: its plan, what it looks at, and its limits.
 
 use super::filter::{Bound, RowFilter};
+use super::scope::RowScope;
 use crate::engine::batch::BatchRows;
-use crate::engine::block::Block;
+use crate::engine::block::{Block, BlockRows, KeptRows};
 use crate::engine::error::StorageError;
-use crate::engine::rows::RowSource;
+use crate::engine::rows::{RowSet, RowSource};
 use crate::engine::store::{HeadBatch, View, WorkPool};
+use common::cluster::Scope;
 use common::contract::{QueryContext, QueryError};
-use common::ids::TenantId;
+use common::ids::{Epoch, TenantId};
 use common::query::{Plan, ScanStats, SpanField};
 use common::time::UnixNanos;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Finds the blocks of a trace.
 pub trait TraceIndex: Send + Sync + 'static {
@@ -27,7 +29,28 @@ pub(super) struct Query {
     pub(super) view: View,
     pub(super) index: Arc<dyn TraceIndex>,
     pub(super) pool: Arc<WorkPool>,
+    within: Option<Within>,
     counters: Counters,
+}
+
+/// What a query of a cluster is about.
+struct Within {
+    scope: RowScope,
+    damage: Damage,
+}
+
+/// Whether something that a query is about could not be read. To be asked when the answer has ended.
+#[derive(Clone, Debug, Default)]
+pub struct Damage(Arc<AtomicBool>);
+
+impl Damage {
+    pub fn is_found(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    pub(super) fn found(&self) {
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 #[derive(Default)]
@@ -55,8 +78,27 @@ impl Query {
             view,
             index,
             pool,
+            within: None,
             counters: Counters::default(),
         })
+    }
+
+    /// Restricts the query to a scope. Blocks that cannot be read no longer fail it: they are left out, and noted.
+    pub(super) fn restrict(self, scope: Scope, damage: Damage) -> Self {
+        let scope = RowScope::new(scope);
+        Self {
+            within: Some(Within { scope, damage }),
+            ..self
+        }
+    }
+
+    /// Whether traces whose ids have this hash are in scope, as far as they were written under an epoch.
+    pub(super) fn has(&self, epoch: Epoch, hash: u64) -> bool {
+        self.within.as_ref().is_none_or(|within| within.scope.has(epoch, hash))
+    }
+
+    fn has_epoch(&self, epoch: Epoch) -> bool {
+        self.within.as_ref().is_none_or(|within| within.scope.has_epoch(epoch))
     }
 
     pub(super) fn tenant(&self) -> TenantId {
@@ -79,14 +121,15 @@ impl Query {
             .filter(|head| head.batch.tenant == self.plan.tenant && !head.batch.rows.is_empty())
     }
 
-    /// Those with spans in the time range.
+    /// Those that may have spans in the time range and in scope.
     pub(super) fn heads_within(&self) -> impl Iterator<Item = &HeadBatch> {
         let range = self.plan.range;
         self.heads()
+            .filter(|head| self.has_epoch(head.batch.epoch))
             .filter(move |head| range.overlaps(UnixNanos(head.min_start), UnixNanos(head.max_start)))
     }
 
-    /// The blocks that may hold spans of the plan's tenant in its time range that its filter holds for.
+    /// The blocks that may hold spans of the plan's tenant, in its time range and in scope, that its filter holds for.
     pub(super) fn blocks_within(&self) -> Result<Vec<Arc<Block>>, StorageError> {
         let (tenant, range) = (self.plan.tenant, self.plan.range);
         let mut blocks = match self.filter.traces() {
@@ -113,36 +156,90 @@ impl Query {
             let header = &block.header;
             range.overlaps(UnixNanos(header.min_start), UnixNanos(header.max_start))
                 && !header.tenant_rows(tenant).is_empty()
+                && self.has_epoch(header.epoch)
         });
         Ok(blocks)
     }
 
-    /// The rows of a head batch.
+    /// The rows of a head batch, restricted to those in scope.
     pub(super) fn head_rows<'a>(&self, head: &'a HeadBatch) -> Result<BatchRows<'a>, StorageError> {
         self.context.check()?;
-        Ok(BatchRows::with_start_range(
-            &head.batch,
-            (head.min_start, head.max_start),
-        ))
+        let mut rows = BatchRows::with_start_range(&head.batch, (head.min_start, head.max_start));
+        if let Some(within) = &self.within {
+            match within.scope.of_batch(&head.batch) {
+                KeptRows::All => {}
+                KeptRows::Some(kept) => rows.restrict(kept),
+                KeptRows::Nothing => rows.restrict(RowSet::empty(rows.rows())),
+            }
+        }
+        Ok(rows)
     }
 
-    /// Calls `read` with the rows of a block. A `scan` reads most of it and will not come back soon.
-    pub(super) fn read_block<T>(
+    /// Calls `read` with the rows of a block, restricted to those in scope; gives nothing where none is. A `scan` reads
+    /// most of it and will not come back soon.
+    pub(super) fn read_block<T: Default>(
         &self,
         block: &Block,
         scan: bool,
-        read: impl FnOnce(&mut crate::engine::block::BlockRows<'_>) -> Result<T, StorageError>,
+        read: impl FnOnce(&mut BlockRows<'_>) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        self.read_whole_block(block, scan, |rows| {
+            match self.kept_of(block, rows)? {
+                KeptRows::All => {}
+                KeptRows::Some(kept) => rows.restrict(kept),
+                KeptRows::Nothing => return Ok(T::default()),
+            }
+            read(rows)
+        })
+    }
+
+    /// As [`Self::read_block`], whatever the scope: for spans that are looked up by their trace.
+    pub(super) fn read_whole_block<T: Default>(
+        &self,
+        block: &Block,
+        scan: bool,
+        read: impl FnOnce(&mut BlockRows<'_>) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
         self.context.check()?;
         let mut rows = block.rows(scan);
         let outcome = read(&mut rows);
         self.counters.bytes_read.fetch_add(rows.bytes_read(), Ordering::Relaxed);
-        outcome
+        outcome.or_else(|e| self.pass_over(block, e))
+    }
+
+    fn pass_over<T: Default>(&self, block: &Block, why: StorageError) -> Result<T, StorageError> {
+        match &self.within {
+            Some(within) if why.is_damage() => {
+                within.damage.found();
+                metrics::counter!("vt_unreadable_blocks_total").increment(1);
+                tracing::error!(error = %why, ?block, "a block cannot be read; the answer lacks its spans");
+                Ok(T::default())
+            }
+            _ => Err(why),
+        }
+    }
+
+    fn kept_of(&self, block: &Block, rows: &mut BlockRows<'_>) -> Result<KeptRows, StorageError> {
+        match &self.within {
+            Some(within) => within.scope.of_block(block.epoch(), self.plan.tenant, rows),
+            None => Ok(KeptRows::All),
+        }
+    }
+
+    /// Whether all spans of the plan's tenant in a block are in scope, so that its header speaks for them.
+    pub(super) fn keeps_all(&self, block: &Block) -> Result<bool, StorageError> {
+        if self.within.is_none() {
+            return Ok(true);
+        }
+        self.read_whole_block(block, false, |rows| Ok(self.kept_of(block, rows)? == KeptRows::All))
     }
 
     /// Notes that columns of `rows` rows were looked at.
     pub(super) fn count_rows(&self, rows: &dyn RowSource) {
-        let rows = rows.tenant_rows(self.plan.tenant).len() as u64;
+        let rows = match rows.within() {
+            Some(within) => u64::from(within.count()),
+            None => rows.tenant_rows(self.plan.tenant).len() as u64,
+        };
         self.counters.rows_scanned.fetch_add(rows, Ordering::Relaxed);
     }
 

@@ -6,7 +6,7 @@ mod rank;
 mod ranked;
 mod source;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use super::fanout;
 use super::query::Query;

@@ -2,11 +2,12 @@
 
 use super::testing::{NOON, TENANT, batch, blocks, filter, spans, strange_batch};
 use super::*;
+use crate::engine::batch::SpanBatch;
 use crate::engine::block::Block;
 use crate::engine::error::StorageError;
 use crate::engine::store::{Catalogue, HeadBatch, View, WorkPool};
 use common::contract::{QueryContext, QueryError};
-use common::ids::{TenantId, TraceId};
+use common::ids::{Epoch, TenantId, TraceId};
 use common::memory;
 use common::query::{Answer, CatalogueQuery, Column, Filter, Order, Plan, Predicate, Shape, TextMatch};
 use common::span::{Span, SpanKind};
@@ -18,7 +19,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// Blocks of a trace, found by looking into all of them.
-struct EveryBlock;
+pub(super) struct EveryBlock;
 
 impl TraceIndex for EveryBlock {
     fn blocks_of_trace(&self, view: &View, _: TenantId, _: u64) -> Result<Vec<Arc<Block>>, StorageError> {
@@ -52,6 +53,11 @@ pub(super) fn spreads() -> impl Strategy<Value = Spread> {
 }
 
 pub(super) fn view(spans: &[Span], spread: Spread) -> View {
+    view_under(spans, spread, |_| Epoch(0))
+}
+
+/// As [`view`], each part written under an epoch.
+pub(super) fn view_under(spans: &[Span], spread: Spread, epoch: impl Fn(usize) -> Epoch) -> View {
     let parts = spread.heads + spread.blocks;
     let part = |number: usize| -> Vec<Span> {
         let belongs = |i: usize| {
@@ -69,14 +75,21 @@ pub(super) fn view(spans: &[Span], spread: Spread) -> View {
             .collect()
     };
     let strange = Arc::new(strange_batch());
-    let heads = (0..spread.heads).map(|number| HeadBatch::new(batch(&part(number), 1_024)));
+    let of_part = |number: usize| SpanBatch {
+        epoch: epoch(number),
+        ..batch(&part(number), 1_024)
+    };
+    let heads = (0..spread.heads).map(|number| HeadBatch::new(of_part(number)));
     let heads = std::iter::once(HeadBatch::new(strange_batch())).chain(heads);
     let catalogue = Catalogue::new(1_000);
     let mut stored = Vec::new();
     for number in spread.heads..parts {
-        let mut batches = vec![Arc::new(batch(&part(number), 1_024))];
+        let mut batches = vec![Arc::new(of_part(number))];
         if number % 2 == 0 {
-            batches.push(strange.clone());
+            batches.push(Arc::new(SpanBatch {
+                epoch: epoch(number),
+                ..(*strange).clone()
+            }));
         }
         let (blocks, entries) = blocks(&batches, spread.max_columns, stored.len() as u64);
         stored.extend(blocks);
@@ -106,7 +119,7 @@ pub(super) fn answer(plan: &Plan, view: &View, context: QueryContext) -> Result<
 }
 
 /// The answer without what it took; as text, since a NaN does not equal itself.
-fn comparable(answer: Answer) -> String {
+pub(super) fn comparable(answer: Answer) -> String {
     match answer {
         Answer::Traces { found, .. } => format!("{found:#?}"),
         Answer::Calls { edges, .. } => format!("{edges:#?}"),

@@ -20,11 +20,20 @@ type Parts = Vec<(usize, Vec<Span>)>;
 /// A block with the traces wanted of it, each with its place in the question.
 type Wanted = (Arc<Block>, Vec<(usize, TraceId)>);
 
+/// Which spans of a trace are read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Reach {
+    /// Those in scope: others are asked for the rest
+    Scope,
+    /// All that are stored here, for a trace that was found by its spans in scope
+    Everything,
+}
+
 /// Reads traces; those that are not stored are left out. `ids` do not repeat. The second of the answer is about how
 /// much memory the traces take, which is reserved and to be released.
-pub(super) fn fetch(query: &Arc<Query>, ids: &[TraceId]) -> Result<(Vec<Trace>, usize), StorageError> {
-    let mut parts = from_heads(query, ids)?;
-    let blocks = blocks_of(query, ids)?;
+pub(super) fn fetch(query: &Arc<Query>, ids: &[TraceId], reach: Reach) -> Result<(Vec<Trace>, usize), StorageError> {
+    let mut parts = from_heads(query, ids, reach)?;
+    let blocks = blocks_of(query, ids, reach)?;
     let reading = Arc::new(Reading {
         query: query.clone(),
         blocks,
@@ -54,12 +63,16 @@ fn join(ids: &[TraceId], parts: Parts) -> Vec<Trace> {
     stored.map(|(id, spans)| Trace::new(*id, spans)).collect()
 }
 
-fn from_heads(query: &Query, ids: &[TraceId]) -> Result<(Parts, usize), StorageError> {
+fn from_heads(query: &Query, ids: &[TraceId], reach: Reach) -> Result<(Parts, usize), StorageError> {
     let wanted: HashMap<u64, Vec<(usize, TraceId)>> = by_hash(ids);
     let (mut parts, mut bytes) = (Vec::new(), 0);
     for head in query.heads() {
         query.context.check()?;
-        let rows = rows_of(&head.batch, &wanted);
+        let mut rows = rows_of(&head.batch, &wanted);
+        if reach == Reach::Scope {
+            let hash = |row: usize| head.batch.rows.get(row).map_or(0, |row| row.hash);
+            rows.retain(|(_, row)| query.has(head.batch.epoch, hash(*row)));
+        }
         if rows.is_empty() {
             continue;
         }
@@ -106,10 +119,14 @@ fn rows_of(batch: &SpanBatch, wanted: &HashMap<u64, Vec<(usize, TraceId)>>) -> V
 }
 
 /// The blocks that may hold spans of the traces, each with the traces' places.
-fn blocks_of(query: &Query, ids: &[TraceId]) -> Result<Vec<Wanted>, StorageError> {
+fn blocks_of(query: &Query, ids: &[TraceId], reach: Reach) -> Result<Vec<Wanted>, StorageError> {
     let mut blocks: BTreeMap<(u32, BlockId), Wanted> = BTreeMap::new();
     for (place, id) in ids.iter().enumerate() {
-        for block in query.index.blocks_of_trace(&query.view, query.tenant(), id.hash())? {
+        let hash = id.hash();
+        for block in query.index.blocks_of_trace(&query.view, query.tenant(), hash)? {
+            if reach == Reach::Scope && !query.has(block.epoch(), hash) {
+                continue;
+            }
             let key = (block.day, block.id);
             blocks
                 .entry(key)
@@ -135,7 +152,7 @@ impl Reading {
             return Ok(ControlFlow::Break(()));
         };
         let query = &self.query;
-        let (parts, bytes) = query.read_block(block, false, |rows| {
+        let (parts, bytes) = query.read_whole_block(block, false, |rows| {
             let mut ranges: Vec<(Range<u32>, usize)> = Vec::with_capacity(wanted.len());
             for (place, id) in wanted {
                 let found = rows.trace_rows(query.tenant(), *id)?;

@@ -14,10 +14,11 @@ use common::value::AttrValue;
 use std::ops::Range;
 
 /// The rows of a batch as a source of columns.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct BatchRows<'a> {
     pub(super) batch: &'a SpanBatch,
     start_range: Option<(u64, u64)>,
+    within: Option<RowSet>,
 }
 
 impl<'a> BatchRows<'a> {
@@ -25,6 +26,7 @@ impl<'a> BatchRows<'a> {
         Self {
             batch,
             start_range: None,
+            within: None,
         }
     }
 
@@ -33,7 +35,13 @@ impl<'a> BatchRows<'a> {
         Self {
             batch,
             start_range: Some(range),
+            within: None,
         }
+    }
+
+    /// From now on the request is about these rows only.
+    pub fn restrict(&mut self, within: RowSet) {
+        self.within = Some(within);
     }
 
     /// One value of every wanted row.
@@ -219,6 +227,10 @@ impl<'a> BatchRows<'a> {
 impl RowSource for BatchRows<'_> {
     fn rows(&self) -> u32 {
         self.batch.rows.len() as u32
+    }
+
+    fn within(&self) -> Option<&RowSet> {
+        self.within.as_ref()
     }
 
     fn tenant_rows(&self, tenant: TenantId) -> Range<u32> {

@@ -3,6 +3,7 @@
 
 use super::BlockId;
 use super::layout::Layout;
+use super::slots::SlotRows;
 use crate::engine::rows::Texts;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -22,9 +23,10 @@ pub(super) enum Cached {
     Ints(Page<Vec<u64>>),
     Texts(Page<Texts>),
     Layout(Arc<Layout>),
+    Slots(Arc<SlotRows>),
 }
 
-/// Block, stream, and number of the page's first value.
+/// Block, stream, and number of the page's first value. Of slots: no stream, and the tenant's first row.
 pub(super) type PageKey = (BlockId, u16, u32);
 
 #[derive(Clone, Debug)]
@@ -36,6 +38,7 @@ impl Weighter<PageKey, Cached> for BySize {
             Cached::Ints(page) => 8 * page.data.len(),
             Cached::Texts(page) => page.data.size(),
             Cached::Layout(layout) => layout.size(),
+            Cached::Slots(slots) => slots.size(),
         };
         size as u64 + ENTRY
     }

@@ -14,6 +14,7 @@ mod nested;
 mod order;
 mod pages;
 mod prune;
+mod slots;
 mod source;
 mod table;
 mod values;
@@ -22,6 +23,7 @@ mod write;
 
 pub use cache::PageCache;
 pub use header::BlockHeader;
+pub use slots::KeptRows;
 pub use source::BlockRows;
 pub use write::encode;
 

@@ -4,11 +4,12 @@ use super::header::{BlockHeader, ColumnMeta, Field, TableMeta, may_have_key};
 use super::pages::Pages;
 use super::values::{self, Gathered};
 use super::wanted::{WantedRows, wanted_pages};
-use super::{Block, materialize, nested, prune};
+use super::{Block, KeptRows, materialize, nested, prune, slots};
 use crate::engine::batch::{CellKind, SpanBatch};
 use crate::engine::codec::{IntStream, PAGE_VALUES};
 use crate::engine::error::StorageError;
 use crate::engine::rows::{Loaded, LoadedRows, RowSet, RowSource, Values};
+use common::cluster::SlotSet;
 use common::ids::{SpanId, TenantId, TraceId};
 use common::query::{AttrLevel, Column, EventField, LinkField, SpanField};
 use common::span::SERVICE_NAME;
@@ -19,6 +20,7 @@ use std::ops::Range;
 pub struct BlockRows<'b> {
     block: &'b Block,
     pages: Pages<'b>,
+    within: Option<RowSet>,
 }
 
 impl<'b> BlockRows<'b> {
@@ -26,7 +28,19 @@ impl<'b> BlockRows<'b> {
         Self {
             block,
             pages: Pages::new(block, scan),
+            within: None,
         }
+    }
+
+    /// The rows of `tenant` whose slot, of `slots` slots, is in a set.
+    pub fn slots_kept(&mut self, tenant: TenantId, slots: u16, set: &SlotSet) -> Result<KeptRows, StorageError> {
+        let of_slots = slots::of_block(self.block, &mut self.pages, tenant, slots)?;
+        Ok(of_slots.kept(set, self.block.header.rows))
+    }
+
+    /// From now on the request is about these rows only.
+    pub fn restrict(&mut self, within: RowSet) {
+        self.within = Some(within);
     }
 
     /// Reads the rows of `ranges` (ascending, of one tenant) into a batch, in that order.
@@ -418,6 +432,10 @@ impl<'b> BlockRows<'b> {
 impl RowSource for BlockRows<'_> {
     fn rows(&self) -> u32 {
         self.header().rows
+    }
+
+    fn within(&self) -> Option<&RowSet> {
+        self.within.as_ref()
     }
 
     fn tenant_rows(&self, tenant: TenantId) -> Range<u32> {

@@ -68,7 +68,7 @@ fn function() -> impl Strategy<Value = Function> {
     })
 }
 
-fn query() -> impl Strategy<Value = AggregateQuery> {
+pub(in crate::leaf) fn query() -> impl Strategy<Value = AggregateQuery> {
     (vec(key(), 0..4), vec(function(), 0..4)).prop_map(|(by, functions)| AggregateQuery { by, functions })
 }
 
@@ -96,14 +96,14 @@ fn told(state: &State) -> String {
     }
 }
 
-fn groups(answer: Answer) -> Groups {
+pub(in crate::leaf) fn groups(answer: Answer) -> Groups {
     match answer {
         Answer::Groups { groups, .. } => groups,
         other => panic!("{other:?}"),
     }
 }
 
-fn comparable(groups: Groups) -> Vec<(Vec<String>, Vec<String>)> {
+pub(in crate::leaf) fn comparable(groups: Groups) -> Vec<(Vec<String>, Vec<String>)> {
     let texts = |key: Vec<_>| key.iter().map(|text: &std::sync::Arc<str>| text.to_string()).collect();
     let mut all: Vec<(Vec<String>, Vec<String>)> = groups
         .into_iter()

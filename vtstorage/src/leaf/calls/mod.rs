@@ -22,7 +22,8 @@ type Edges = BTreeMap<CallEdge, u64>;
 type Place = (u32, BlockId);
 
 /// The calls that match the plan, counted from the service of the parent to that of the span. A repeated span counts
-/// once where its repeats lie in heads or in one block.
+/// once where its repeats lie in heads or in one block. Callers are looked for in all that is stored here, in scope or
+/// not.
 pub(super) fn calls(query: &Arc<Query>) -> Result<Edges, StorageError> {
     let mut heads = Spans::default();
     for head in query.heads() {
@@ -147,7 +148,7 @@ impl Found {
             }
         }
         for (place, (block, traces)) in blocks {
-            query.read_block(&block, false, |rows| self.resolve_in_block(query, rows, place, &traces))?;
+            query.read_whole_block(&block, false, |rows| self.resolve_in_block(query, rows, place, &traces))?;
         }
         Ok(())
     }

@@ -93,7 +93,11 @@ impl Spans {
     pub(super) fn finish_heads(&mut self) {
         self.spans
             .sort_by_key(|span| (span.trace, span.identity.0, span.id, span.identity));
-        self.spans.dedup_by_key(|span| (span.trace, span.id, span.identity));
+        self.spans.dedup_by(|repeat, span| {
+            let same = (repeat.trace, repeat.id, repeat.identity) == (span.trace, span.id, span.identity);
+            span.counts |= same && repeat.counts;
+            same
+        });
     }
 
     /// The spans of a block, where any of them counts.
@@ -104,7 +108,10 @@ impl Spans {
         };
         query.count_block();
         query.count_rows(rows);
-        let want = RowSet::of_range(rows.rows(), rows.tenant_rows(query.tenant()));
+        let mut want = RowSet::of_range(rows.rows(), rows.tenant_rows(query.tenant()));
+        if let Some(within) = rows.within() {
+            want.intersect(within);
+        }
         let mut all = Self::of_rows(rows, &want)?;
         for (row, span) in (all.first_row..).zip(&mut all.spans) {
             span.counts = counting.contains(row);

@@ -75,7 +75,7 @@ impl RowFilter {
         })
     }
 
-    /// The rows of `tenant` that the filter and all bounds hold for; `None` where statistics tell that there are none,
+    /// The rows of `tenant`, of those that the source is restricted to, that the filter and all bounds hold for; `None` where statistics tell that there are none,
     /// so that no column was loaded.
     pub fn select(
         &self,
@@ -95,6 +95,9 @@ impl RowFilter {
         kept: &mut Kept<'_>,
     ) -> Result<Option<RowSet>, StorageError> {
         let mut left = RowSet::of_range(source.rows(), source.tenant_rows(tenant));
+        if let Some(within) = source.within() {
+            left.intersect(within);
+        }
         let bounds: Vec<Test> = bounds.iter().map(Test::of_bound).collect();
         if left.is_empty() || !self.is_possible(source, &bounds)? {
             return Ok(None);

@@ -38,7 +38,7 @@ impl Source {
         }
     }
 
-    pub(super) fn read<T>(
+    pub(super) fn read<T: Default>(
         &self,
         query: &Query,
         read: impl FnOnce(&mut Reader<'_, '_>) -> Result<T, StorageError>,

@@ -17,7 +17,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use std::time::Duration;
 
-fn order() -> impl Strategy<Value = RowOrder> {
+pub(in crate::leaf) fn order() -> impl Strategy<Value = RowOrder> {
     let column = prop_oneof![
         2 => Just(Column::Field(SpanField::Duration)),
         1 => Just(Column::span("code")),
@@ -30,7 +30,7 @@ fn order() -> impl Strategy<Value = RowOrder> {
     ]
 }
 
-fn parts(answer: Answer) -> Vec<RowPart> {
+pub(in crate::leaf) fn parts(answer: Answer) -> Vec<RowPart> {
     match answer {
         Answer::Rows { parts, .. } => parts,
         other => panic!("{other:?}"),
@@ -38,7 +38,7 @@ fn parts(answer: Answer) -> Vec<RowPart> {
 }
 
 /// Each row as a text; without order.
-fn comparable(parts: Vec<RowPart>, columns: &[Column]) -> Vec<String> {
+pub(in crate::leaf) fn comparable(parts: Vec<RowPart>, columns: &[Column]) -> Vec<String> {
     let mut rows = Vec::new();
     for part in parts {
         match part {
@@ -89,7 +89,7 @@ fn rank(order: &RowOrder, span: &Span) -> String {
     }
 }
 
-fn ranks(parts: Vec<RowPart>, order: &RowOrder) -> Vec<String> {
+pub(in crate::leaf) fn ranks(parts: Vec<RowPart>, order: &RowOrder) -> Vec<String> {
     let spans = parts.into_iter().flat_map(|part| match part {
         RowPart::Spans(spans) => spans,
         RowPart::Columns(_) => panic!("spans were asked for"),
@@ -99,7 +99,7 @@ fn ranks(parts: Vec<RowPart>, order: &RowOrder) -> Vec<String> {
     ranks
 }
 
-fn query(projection: Projection, order: RowOrder, limit: Option<usize>) -> Shape {
+pub(in crate::leaf) fn query(projection: Projection, order: RowOrder, limit: Option<usize>) -> Shape {
     Shape::Rows(RowsQuery {
         projection,
         order,
