@@ -20,8 +20,12 @@ pub struct Settings {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PlacementEntry {
     pub from: Epoch,
-    /// Most preferred first; fewer than the replication factor where there are fewer nodes
+    /// Most preferred first; fewer than the replication factor where there are fewer nodes, and none where all that was
+    /// written is lost
     pub replicas: Vec<NodeId>,
+    /// No span written under an earlier epoch is of a later day (days since 1970-01-01, UTC): when older days are no
+    /// longer kept, nothing of the entries before is left
+    pub after_day: u32,
 }
 
 /// Who holds what: for each slot its history, oldest entry first. Data of (slot, epoch) lies on the replicas of the last
@@ -31,7 +35,24 @@ pub struct Placement {
     pub slots: Vec<Vec<PlacementEntry>>,
 }
 
+/// The nodes that hold each slot, by slot.
+pub type Owners = Vec<Vec<NodeId>>;
+
 impl Placement {
+    /// The present owners of all slots.
+    pub fn all_owners(&self) -> Owners {
+        self.slots
+            .iter()
+            .map(|history| history.last().map_or_else(Vec::new, |entry| entry.replicas.clone()))
+            .collect()
+    }
+
+    /// Whether the node holds any slot, now or in the history.
+    pub fn names(&self, node: NodeId) -> bool {
+        let mut entries = self.slots.iter().flatten();
+        entries.any(|entry| entry.replicas.contains(&node))
+    }
+
     /// The history of a slot, oldest first; empty if there is no such slot.
     pub fn history(&self, slot: Slot) -> &[PlacementEntry] {
         self.slots.get(usize::from(slot.0)).map_or(&[], Vec::as_slice)
