@@ -8,16 +8,19 @@
 )]
 
 use bytes::Bytes;
-use common::ids::{RequestId, TenantId};
+use common::cluster::{ClusterId, ClusterState, NodeId, Placement, PlacementEntry, Settings};
+use common::ids::{Epoch, RequestId, TenantId};
 use common::time::TimeRange;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
+use vtinsert::cluster::cut::cut;
+use vtinsert::cluster::route::Route;
 use vtinsert::otlp::json;
 use vtinsert::otlp::validate::{SpanLimits, Validator};
 
@@ -57,6 +60,12 @@ fn main() {
     report("request id", &|body| {
         black_box(RequestId::of(TenantId::default(), body));
     });
+    for (nodes, factor) in [(3, 1), (3, 2), (12, 2)] {
+        let route = Route::of_placement(&cluster(nodes, factor)).unwrap();
+        report(&format!("cut for {nodes} nodes, {factor} copies"), &|body| {
+            drop(black_box(cut(body, &route).unwrap()))
+        });
+    }
     report("prost", &|body| {
         drop(black_box(ExportTraceServiceRequest::decode(&body[..]).unwrap()))
     });
@@ -70,6 +79,40 @@ fn main() {
     report("json to protobuf", &|body| {
         drop(black_box(json::to_protobuf(&json[&body.as_ptr()]).unwrap()))
     });
+}
+
+/// A cluster whose slots lie on nodes by chance.
+fn cluster(nodes: u64, factor: u64) -> ClusterState {
+    let owners = |slot: u64| {
+        let first = slot.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        let next = first / nodes % (nodes - 1);
+        let others = (0..factor - 1).map(move |copy| first + 1 + (next + copy) % (nodes - 1));
+        std::iter::once(first)
+            .chain(others)
+            .map(|id| NodeId(id % nodes))
+            .collect()
+    };
+    let entry = |slot: u64| {
+        vec![PlacementEntry {
+            from: Epoch(1),
+            replicas: owners(slot),
+        }]
+    };
+    ClusterState {
+        cluster: ClusterId(1),
+        version: 1,
+        epoch: Epoch(1),
+        settings: Settings {
+            replication_factor: factor as u8,
+            slots: 1024,
+            retention_seconds: 7 * 86_400,
+        },
+        members: BTreeMap::new(),
+        placement: Placement {
+            slots: (0..1024).map(entry).collect(),
+        },
+        oldest_day: 0,
+    }
 }
 
 fn read(path: &str) -> Vec<Bytes> {

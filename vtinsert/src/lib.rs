@@ -6,6 +6,7 @@
 
 mod admission;
 mod body;
+pub mod cluster;
 mod config;
 mod decompress;
 mod error;
