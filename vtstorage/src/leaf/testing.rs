@@ -129,7 +129,7 @@ fn write_value(out: &mut MessageWriter, value: &AttrValue) {
 
 /// The spans as a batch that came in one request.
 pub(crate) fn batch(spans: &[Span], max_columns: usize) -> SpanBatch {
-    SpanBatch::decode(TENANT, Epoch(0), otlp(spans).into(), DecodeLimits { max_columns }).unwrap()
+    SpanBatch::decode(TENANT, Epoch(0), otlp(spans), DecodeLimits { max_columns }).unwrap()
 }
 
 /// A batch of another tenant with spans of the same traces.
@@ -154,7 +154,7 @@ pub(crate) fn strange_batch() -> SpanBatch {
         ..Span::default()
     };
     let spans: Vec<Span> = (1..8).map(span).collect();
-    SpanBatch::decode(TenantId(3), Epoch(0), otlp(&spans).into(), DecodeLimits::default()).unwrap()
+    SpanBatch::decode(TenantId(3), Epoch(0), otlp(&spans), DecodeLimits::default()).unwrap()
 }
 
 struct Chunks(HashMap<ChunkId, Bytes>);

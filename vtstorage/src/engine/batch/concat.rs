@@ -251,7 +251,7 @@ mod tests {
                 ..ResourceSpans::default()
             }];
             let otlp = ExportTraceServiceRequest { resource_spans }.encode_to_vec();
-            let decoded = SpanBatch::decode(TenantId(3), Epoch(1), otlp.into(), DecodeLimits { max_columns });
+            let decoded = SpanBatch::decode(TenantId(3), Epoch(1), otlp, DecodeLimits { max_columns });
             Arc::new(decoded.unwrap())
         })
     }

@@ -29,12 +29,18 @@ impl Default for DecodeLimits {
 
 impl SpanBatch {
     /// Decodes an `ExportTraceServiceRequest`, all of it: what decodes now can be read for ever.
-    pub fn decode(tenant: TenantId, epoch: Epoch, otlp: Bytes, limits: DecodeLimits) -> Result<Self, StorageError> {
+    pub fn decode(
+        tenant: TenantId,
+        epoch: Epoch,
+        otlp: impl AsRef<[u8]>,
+        limits: DecodeLimits,
+    ) -> Result<Self, StorageError> {
+        let otlp = otlp.as_ref();
         if u32::try_from(otlp.len()).is_err() {
             return Err(StorageError::corrupt("otlp message", "larger than 4 GiB"));
         }
-        let mut decoder = Decoder::new(&otlp, limits);
-        for group in resource_spans(&otlp)? {
+        let mut decoder = Decoder::new(otlp, limits);
+        for group in resource_spans(otlp)? {
             decoder.resource_spans(group)?;
         }
         let mut batch = decoder.finish();

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 fn batches(requests: &[ExportTraceServiceRequest], limits: DecodeLimits) -> Vec<Arc<SpanBatch>> {
     let decode = |(i, request): (usize, &ExportTraceServiceRequest)| {
         let tenant = TenantId(i as u64 % 2);
-        Arc::new(SpanBatch::decode(tenant, Epoch(0), request.encode_to_vec().into(), limits).unwrap())
+        Arc::new(SpanBatch::decode(tenant, Epoch(0), request.encode_to_vec(), limits).unwrap())
     };
     requests.iter().enumerate().map(decode).collect()
 }

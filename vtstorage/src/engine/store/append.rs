@@ -26,11 +26,11 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 const RETRY_READ_ONLY: Duration = Duration::from_secs(30);
 
 /// A batch in the log.
-struct Logged {
+pub(super) struct Logged {
     /// Where its request id is
-    bucket: u64,
+    pub(super) bucket: u64,
     /// For the syncer
-    ticket: u64,
+    pub(super) ticket: u64,
 }
 
 impl From<StorageError> for WriteError {
@@ -71,7 +71,7 @@ impl Shared {
         }
     }
 
-    fn accepting(&self) -> Result<(), WriteError> {
+    pub(super) fn accepting(&self) -> Result<(), WriteError> {
         self.open()?;
         if self.read_only.load(Ordering::Relaxed) {
             let floor = self.config.storage_min_free_disk_space_bytes;
@@ -84,7 +84,7 @@ impl Shared {
         Ok(())
     }
 
-    async fn wait_for_room(&self) -> Result<(), WriteError> {
+    pub(super) async fn wait_for_room(&self) -> Result<(), WriteError> {
         let budget = self.config.storage_max_head_bytes.as_usize();
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -141,15 +141,14 @@ impl Shared {
         let header = WalHeader {
             tenant: batch.tenant,
             epoch: EPOCH,
-            request: ticket.id(),
+            request: batch.request_id,
             received: now,
         };
         let record = self.packer.pack(&header, &batch.otlp)?;
         self.hit(Failpoint::BeforeWal)?;
         let bucket = ticket.bucket(now);
-        let request = keys::request(bucket, ticket.id());
         let appended = self.live.append(decoded, record.len() as u64, |sequence| {
-            self.put(sequence, &record, &request)
+            self.put(sequence, &record, bucket, ticket)
         })?;
         if appended.sealed {
             self.flushes.signal.raise();
@@ -160,10 +159,14 @@ impl Shared {
         }))
     }
 
-    fn put(&self, sequence: u64, record: &[u8], request: &[u8]) -> Result<(), StorageError> {
+    /// Logs a message, and its requests as seen.
+    pub(super) fn put(&self, sequence: u64, record: &[u8], bucket: u64, ticket: &Ticket) -> Result<(), StorageError> {
         let mut batch = WriteBatch::with_capacity_bytes(record.len() + 128);
         batch.put_cf(&self.rocks.family(rocks::WAL)?, keys::sequence(sequence), record);
-        batch.put_cf(&self.rocks.family(rocks::SEEN)?, request, [keys::SEEN_VERSION]);
+        let seen = self.rocks.family(rocks::SEEN)?;
+        for (id, slots) in ticket.grants().iter().filter(|(_, slots)| !slots.is_empty()) {
+            batch.put_cf(&seen, keys::request(bucket, *id, slots.first()), slots.to_bytes());
+        }
         self.rocks.write(batch)?;
         self.hit(Failpoint::AfterWal)
     }

@@ -10,6 +10,7 @@
 //! ```
 
 use crate::engine::error::StorageError;
+use common::cluster::Incarnation;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -24,8 +25,8 @@ const FORMAT_LABEL: &str = "vtstorage format ";
 pub(crate) struct Directory {
     /// Where RocksDB lies
     pub(crate) data: PathBuf,
-    /// 32 hexadecimal digits
-    pub(crate) incarnation: String,
+    /// In the file as 32 hexadecimal digits
+    pub(crate) incarnation: Incarnation,
     _lock: File,
 }
 
@@ -78,21 +79,20 @@ fn check_format(path: &Path) -> Result<(), StorageError> {
     }
 }
 
-fn incarnation(path: &Path) -> Result<String, StorageError> {
+fn incarnation(path: &Path) -> Result<Incarnation, StorageError> {
     if let Some(text) = read(path)? {
         let id = text.trim();
         let sound = id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit());
-        return if sound {
-            Ok(id.to_owned())
-        } else {
-            Err(failed(path, &"not an incarnation id"))
-        };
+        let id = u128::from_str_radix(id, 16).ok().filter(|_| sound);
+        return id
+            .map(Incarnation)
+            .ok_or_else(|| failed(path, &"not an incarnation id"));
     }
     let mut random = [0; 16];
     let source = Path::new("/dev/urandom");
     let filled = File::open(source).and_then(|mut file| file.read_exact(&mut random));
     filled.map_err(|e| failed(source, &e))?;
-    let id = format!("{:032x}", u128::from_be_bytes(random));
+    let id = Incarnation(u128::from_be_bytes(random));
     write(path, &format!("{id}\n"))?;
     Ok(id)
 }
@@ -125,7 +125,7 @@ mod tests {
     fn a_directory_keeps_its_incarnation() {
         let root = tempfile::tempdir().unwrap();
         let first = Directory::open(root.path()).unwrap();
-        let id = first.incarnation.clone();
+        let id = first.incarnation;
         drop(first);
         assert_eq!(Directory::open(root.path()).unwrap().incarnation, id);
         let other = tempfile::tempdir().unwrap();

@@ -15,6 +15,7 @@ use super::view::View;
 use crate::engine::block::Block;
 use crate::engine::error::StorageError;
 use async_trait::async_trait;
+use common::cluster::{Incarnation, ReplicaWrite};
 use common::contract::{BatchWrite, SpanSink, WriteError};
 use common::ids::TenantId;
 use parking_lot::Mutex;
@@ -110,8 +111,8 @@ impl Engine {
     }
 
     /// A random id of this data: another one than before means that the disk was lost or replaced.
-    pub fn incarnation(&self) -> &str {
-        &self.shared.rocks.directory().incarnation
+    pub fn incarnation(&self) -> Incarnation {
+        self.shared.rocks.directory().incarnation
     }
 
     /// Figures of the store now.
@@ -170,6 +171,15 @@ impl BlockFinder {
     /// As [`Engine::blocks_of_trace`].
     pub fn blocks_of_trace(&self, view: &View, tenant: TenantId, hash: u64) -> Result<Vec<Arc<Block>>, StorageError> {
         self.0.blocks_of_trace(view, tenant, hash)
+    }
+}
+
+impl Engine {
+    /// Stores a node's part of clients' requests under its placement epoch; whether that is still open is for the caller
+    /// to know. `slots` is the cluster's number of slots. A slot of a request is stored once, whatever the number and cut
+    /// of the messages that it comes in. Spans that have grown too old are dropped.
+    pub async fn write_replica(&self, write: ReplicaWrite, slots: u16) -> Result<(), WriteError> {
+        self.shared.write_replica(write, slots).await
     }
 }
 

@@ -6,7 +6,7 @@
 //! | `default` | `p` day u32 | partition record |
 //! | `default` | `u` day u32, block u64 | empty: the block has chunks but no header |
 //! | `wal`, `quarantine` | sequence u64 | WAL record |
-//! | `seen` | bucket u64, request id u128 | version |
+//! | `seen` | bucket u64, request id u128, then the lowest slot u16 unless the request is here whole | slots |
 //! | `day@…` | block u64, stream u16, segment u16 | chunk |
 //! | `index@…` | `h` block u32 | version, bytes of chunks u32, block header |
 //! | `index@…` | `t` tenant u64, trace hash u64, block u32 | empty |
@@ -15,6 +15,7 @@
 use super::catalogue::{Seen, SpanName};
 use crate::engine::block::{BlockId, ChunkId};
 use crate::engine::error::StorageError;
+use common::cluster::Slot;
 use common::ids::{RequestId, TenantId};
 use std::sync::Arc;
 
@@ -35,8 +36,6 @@ pub(crate) const TRACE_PREFIX: usize = 17;
 
 const NAME_VERSION: u8 = 1;
 const HEADER_VERSION: u8 = 1;
-/// Version of the values of request ids.
-pub(crate) const SEEN_VERSION: u8 = 1;
 
 pub(crate) fn partition(day: u32) -> [u8; 5] {
     let mut key = [PARTITION; 5];
@@ -78,19 +77,19 @@ pub(crate) fn number(bytes: &[u8]) -> Result<u64, StorageError> {
     Ok(u64::from_be_bytes(bytes))
 }
 
-pub(crate) fn request(bucket: u64, id: RequestId) -> [u8; 24] {
-    let mut key = [0; 24];
-    key[..8].copy_from_slice(&bucket.to_be_bytes());
-    key[8..].copy_from_slice(&id.0.to_be_bytes());
+/// A request may come in several parts at a time, whose slots differ: `first` is the lowest of a part's.
+pub(crate) fn request(bucket: u64, id: RequestId, first: Option<Slot>) -> Vec<u8> {
+    let mut key = Vec::with_capacity(26);
+    key.extend(bucket.to_be_bytes());
+    key.extend(id.0.to_be_bytes());
+    key.extend(first.into_iter().flat_map(|slot| slot.0.to_be_bytes()));
     key
 }
 
 pub(crate) fn request_of(key: &[u8]) -> Option<(u64, RequestId)> {
-    let (bucket, id) = key.split_first_chunk::<8>()?;
-    Some((
-        u64::from_be_bytes(*bucket),
-        RequestId(u128::from_be_bytes(id.try_into().ok()?)),
-    ))
+    let (bucket, rest) = key.split_first_chunk::<8>()?;
+    let (id, first) = rest.split_first_chunk::<16>()?;
+    matches!(first.len(), 0 | 2).then(|| (u64::from_be_bytes(*bucket), RequestId(u128::from_be_bytes(*id))))
 }
 
 pub(crate) fn chunk(block: BlockId, chunk: ChunkId) -> [u8; 12] {
@@ -219,10 +218,11 @@ mod tests {
     fn keys_read_as_they_are_written() {
         assert_eq!(partition_day(&partition(20_777)), Some(20_777));
         assert_eq!(unowned_block(&unowned(7, BlockId(9))), Some((7, BlockId(9))));
-        assert_eq!(
-            request_of(&request(5, RequestId(u128::MAX - 1))),
-            Some((5, RequestId(u128::MAX - 1)))
-        );
+        for first in [None, Some(Slot(7))] {
+            let key = request(5, RequestId(u128::MAX - 1), first);
+            assert_eq!(request_of(&key), Some((5, RequestId(u128::MAX - 1))));
+        }
+        assert_eq!(request_of(&[0; 25]), None);
         assert_eq!(header_block(&header(BlockId(77)).unwrap()), Some(BlockId(77)));
         assert!(header(BlockId(1 << 32)).is_err());
         assert_eq!(header_of(&header_value(12, b"head")).unwrap(), (12, b"head".as_slice()));

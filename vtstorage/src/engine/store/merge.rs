@@ -13,7 +13,7 @@ use super::view::PartitionView;
 use crate::engine::batch::SpanBatch;
 use crate::engine::block::{Block, BlockId, encode};
 use crate::engine::error::StorageError;
-use common::ids::TenantId;
+use common::ids::{Epoch, TenantId};
 use parking_lot::Mutex;
 use rocksdb::WriteBatch;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -39,6 +39,7 @@ pub(crate) struct MergeTask {
 #[derive(Debug)]
 struct Recent {
     day: u32,
+    epoch: Epoch,
     id: BlockId,
     traces: Vec<(TenantId, u64)>,
 }
@@ -357,7 +358,11 @@ fn candidates(view: &PartitionView, without: &BTreeSet<BlockId>) -> Vec<Candidat
 impl State {
     /// Remembers a new block, and whether it shares traces with one of the last.
     fn note(&mut self, block: &NewBlock) {
-        for before in self.recent.iter().filter(|recent| recent.day == block.day) {
+        for before in self
+            .recent
+            .iter()
+            .filter(|recent| (recent.day, recent.epoch) == (block.day, block.header.epoch))
+        {
             let fewer = before.traces.len().min(block.traces.len());
             let shared = merge_plan::shared(&before.traces, &block.traces);
             if shared * 100 >= fewer * REJOIN_PERCENT {
@@ -369,6 +374,7 @@ impl State {
         }
         self.recent.push_back(Recent {
             day: block.day,
+            epoch: block.header.epoch,
             id: block.id,
             traces: block.traces.clone(),
         });

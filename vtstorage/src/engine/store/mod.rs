@@ -1,13 +1,14 @@
 //! Blocks, write-ahead log, index and catalogue in RocksDB, and their life: append → seal → flush → merge → drop.
 //!
 //! `directory`, `rocks`, `keys`, `wal` and `partition` say what stands on the disk; `live` and `view` hold what
-//! queries see; `append`, `flush`, `merge`, `partitions`, `maintenance` and `recovery` are the steps of the data's life,
+//! queries see; `append` (of a client's request) and `replica` (of a node's part of some), `flush`, `merge`, `partitions`, `maintenance` and `recovery` are the steps of the data's life,
 //! over `shared`; `merge_plan`, `retention` and `disk` decide without touching anything.
 
 mod append;
 pub mod catalogue;
 mod chunks;
 pub mod config;
+mod cut;
 mod directory;
 pub mod disk;
 mod engine;
@@ -25,11 +26,14 @@ mod partition;
 mod partitions;
 pub mod pool;
 mod recovery;
+mod replica;
 mod retention;
 mod rocks;
 mod seen;
 mod shared;
+mod slots;
 mod sync;
+mod unpack;
 pub mod view;
 mod wal;
 

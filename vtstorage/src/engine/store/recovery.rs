@@ -10,6 +10,7 @@ use super::partition::{Partition, PartitionState};
 use super::partitions::{delete_chunks, destroy, put_state};
 use super::rocks::{self, Rocks};
 use super::shared::{Found, Shared};
+use super::slots::Slots;
 use super::view::{HeadBatch, PartitionView, Partitions};
 use super::wal;
 use crate::engine::batch::SpanBatch;
@@ -172,9 +173,9 @@ fn load_partition(
 impl Shared {
     /// Takes back the request ids and the batches that are in no block.
     pub(crate) fn replay(&self) -> Result<(), StorageError> {
-        scan(&self.rocks, rocks::SEEN, &[], |key, _| {
-            if let Some((bucket, id)) = keys::request_of(key) {
-                self.seen.restore(bucket, id);
+        scan(&self.rocks, rocks::SEEN, &[], |key, slots| {
+            if let (Some((bucket, id)), Some(slots)) = (keys::request_of(key), Slots::from_bytes(slots)) {
+                self.seen.restore(bucket, id, &slots);
             }
             Ok(())
         })?;

@@ -1,65 +1,87 @@
-//! Request ids accepted within the last hour, so that a client's retry is stored once. In memory; the same WriteBatch
-//! that logs a batch logs its id, in buckets of some minutes that are forgotten whole.
+//! Requests accepted within the last hour, so that a client's retry is stored once: each with its slots that are stored
+//! here. In memory; the same WriteBatch that logs a batch logs its requests, in buckets of some minutes that are
+//! forgotten whole.
 
+use super::slots::Slots;
+use common::cluster::RequestPart;
 use common::ids::RequestId;
 use common::time::UnixNanos;
 use parking_lot::Mutex;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// An id is remembered this long.
+/// A request is remembered this long.
 const KEPT: Duration = Duration::from_secs(3_600);
-/// A bucket takes ids for this long.
+/// A bucket takes requests for this long.
 const WIDTH: Duration = Duration::from_secs(600);
-/// Buckets over the time that ids are kept, the one being filled included.
+/// Buckets over the time that requests are kept, the one being filled included.
 const BUCKETS: usize = 7;
+/// So many bytes of slots count as one more request in memory.
+const SLOT_BYTES: usize = 64;
 
 #[derive(Debug)]
 struct Bucket {
     /// When it was opened, in nanoseconds; ascending
     start: u64,
-    ids: HashSet<RequestId>,
+    /// The slots of each request, as bytes: most are few
+    requests: HashMap<RequestId, Box<[u8]>>,
+    weight: usize,
 }
 
 #[derive(Debug, Default)]
 struct State {
     /// Oldest first
     buckets: VecDeque<Bucket>,
-    total: usize,
-    /// Requests being stored; the sender tells those who wait that it is over
-    pending: HashMap<RequestId, watch::Receiver<()>>,
+    /// Of all buckets
+    weight: usize,
+    /// Requests being stored
+    pending: HashMap<RequestId, Vec<Pending>>,
+    /// Tickets given out
+    tickets: u64,
 }
 
-/// The ids of accepted requests and of those being stored.
+/// Slots of a request that are being stored.
+#[derive(Debug)]
+struct Pending {
+    ticket: u64,
+    slots: Slots,
+    /// Tells those who wait that it is over
+    over: watch::Receiver<()>,
+}
+
+/// The requests that were accepted and those being stored.
 #[derive(Debug)]
 pub(crate) struct SeenRequests {
     state: Mutex<State>,
     max: usize,
 }
 
-/// What becomes of a request.
+/// What becomes of one or more requests that came in one message.
 #[derive(Debug)]
 pub(crate) enum Claim {
-    /// It was stored before.
+    /// All were stored before.
     Seen,
-    /// The same request is being stored: wait until that is over, then claim again.
+    /// One of them is being stored: wait until that is over, then claim again.
     Busy(watch::Receiver<()>),
     /// To be stored by the caller.
     Mine(Ticket),
 }
 
-/// The right to store a request; whoever comes with the same one waits until it is accepted or dropped.
+/// The right to store requests; whoever comes with one of them waits until they are accepted or dropped.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     seen: Arc<SeenRequests>,
-    id: RequestId,
+    number: u64,
+    /// For each request of the message the slots to store, which may be none
+    grants: Vec<(RequestId, Slots)>,
     _over: watch::Sender<()>,
 }
 
 impl SeenRequests {
-    /// Remembers up to about `max` ids.
+    /// Remembers up to about `max` requests.
     pub(crate) fn new(max: usize) -> Self {
         Self {
             state: Mutex::default(),
@@ -67,104 +89,175 @@ impl SeenRequests {
         }
     }
 
+    /// Claims a whole request.
     pub(crate) fn claim(self: &Arc<Self>, id: RequestId) -> Claim {
+        self.claim_all(vec![(id, Slots::All)])
+    }
+
+    /// Claims the parts of a message.
+    pub(crate) fn claim_parts(self: &Arc<Self>, parts: &[RequestPart]) -> Claim {
+        let wanted = parts.iter().map(|part| (part.id, Slots::Some(part.slots.clone())));
+        self.claim_all(wanted.collect())
+    }
+
+    fn claim_all(self: &Arc<Self>, wanted: Vec<(RequestId, Slots)>) -> Claim {
         let mut state = self.state.lock();
-        if state.buckets.iter().any(|bucket| bucket.ids.contains(&id)) {
-            return Claim::Seen;
-        }
-        if let Some(over) = state.pending.get(&id) {
-            return Claim::Busy(over.clone());
+        if let Some(over) = wanted.iter().find_map(|(id, slots)| state.busy(*id, slots)) {
+            return Claim::Busy(over);
         }
         let (sender, receiver) = watch::channel(());
-        state.pending.insert(id, receiver);
+        let number = state.tickets;
+        state.tickets += 1;
+        let mut grants = Vec::with_capacity(wanted.len());
+        for (id, slots) in wanted {
+            let fresh = state.fresh(id, slots);
+            if !fresh.is_empty() {
+                state.pending.entry(id).or_default().push(Pending {
+                    ticket: number,
+                    slots: fresh.clone(),
+                    over: receiver.clone(),
+                });
+            }
+            grants.push((id, fresh));
+        }
+        drop(state);
+        if grants.iter().all(|(_, slots)| slots.is_empty()) {
+            return Claim::Seen;
+        }
         Claim::Mine(Ticket {
             seen: self.clone(),
-            id,
+            number,
+            grants,
             _over: sender,
         })
     }
 
-    /// The bucket that an id accepted now belongs to.
+    /// The bucket that a request accepted now belongs to.
     fn bucket(&self, now: UnixNanos) -> u64 {
         let mut state = self.state.lock();
-        let last = state.buckets.back().map(|bucket| (bucket.start, bucket.ids.len()));
+        let last = state.buckets.back().map(|bucket| (bucket.start, bucket.weight));
         match last {
-            Some((start, ids)) if now < UnixNanos(start).saturating_add(WIDTH) && ids < self.max.div_ceil(BUCKETS) => {
+            Some((start, weight))
+                if now < UnixNanos(start).saturating_add(WIDTH) && weight < self.max.div_ceil(BUCKETS) =>
+            {
                 start
             }
             _ => {
                 let start = now.0.max(last.map_or(0, |(start, _)| start + 1));
-                state.buckets.push_back(Bucket {
-                    start,
-                    ids: HashSet::new(),
-                });
+                state.open(start);
                 start
             }
         }
     }
 
-    /// Takes back an id that was stored before a restart.
-    pub(crate) fn restore(&self, bucket: u64, id: RequestId) {
+    /// Takes back a request that was stored before a restart.
+    pub(crate) fn restore(&self, bucket: u64, id: RequestId, slots: &Slots) {
         let mut state = self.state.lock();
         if state.buckets.back().is_none_or(|last| last.start < bucket) {
-            state.buckets.push_back(Bucket {
-                start: bucket,
-                ids: HashSet::new(),
-            });
+            state.open(bucket);
         }
-        state.insert(bucket, id);
+        state.insert(bucket, id, slots);
     }
 
     /// Forgets what is too old or too much. All buckets before the returned one are forgotten.
     pub(crate) fn expire(&self, now: UnixNanos) -> Option<u64> {
         let mut state = self.state.lock();
         let oldest = now.saturating_sub(KEPT).0;
-        // The ids of a bucket are as young as the start of the next one.
+        // The requests of a bucket are as young as the start of the next one.
         while state
             .buckets
             .get(1)
-            .is_some_and(|next| next.start < oldest || state.total > self.max)
+            .is_some_and(|next| next.start < oldest || state.weight > self.max)
         {
-            let gone = state.buckets.pop_front().map_or(0, |bucket| bucket.ids.len());
-            state.total -= gone;
+            let gone = state.buckets.pop_front().map_or(0, |bucket| bucket.weight);
+            state.weight -= gone;
         }
         state.buckets.front().map(|bucket| bucket.start)
     }
 
-    /// The number of remembered ids.
+    /// The number of remembered requests.
     pub(crate) fn len(&self) -> usize {
-        self.state.lock().total
+        let state = self.state.lock();
+        state.buckets.iter().map(|bucket| bucket.requests.len()).sum()
     }
 }
 
 impl State {
-    fn insert(&mut self, bucket: u64, id: RequestId) {
-        let bucket = self.buckets.iter_mut().rev().find(|known| known.start == bucket);
-        if bucket.is_some_and(|bucket| bucket.ids.insert(id)) {
-            self.total += 1;
-        }
+    fn open(&mut self, start: u64) {
+        self.buckets.push_back(Bucket {
+            start,
+            requests: HashMap::new(),
+            weight: 0,
+        });
+    }
+
+    /// Who is storing one of these slots.
+    fn busy(&self, id: RequestId, slots: &Slots) -> Option<watch::Receiver<()>> {
+        let pending = self.pending.get(&id)?;
+        let other = pending.iter().find(|pending| pending.slots.overlaps(slots))?;
+        Some(other.over.clone())
+    }
+
+    /// Those of the slots that are neither stored nor being stored.
+    fn fresh(&self, id: RequestId, slots: Slots) -> Slots {
+        let stored = self.buckets.iter().filter_map(|bucket| bucket.requests.get(&id));
+        let stored = stored.filter_map(|bytes| Slots::from_bytes(bytes));
+        let pending = self.pending.get(&id).into_iter().flatten();
+        let fresh = stored.fold(slots, |fresh, known| fresh.without(&known));
+        pending.fold(fresh, |fresh, pending| fresh.without(&pending.slots))
+    }
+
+    fn insert(&mut self, bucket: u64, id: RequestId, slots: &Slots) {
+        let Some(bucket) = self.buckets.iter_mut().rev().find(|known| known.start == bucket) else {
+            return;
+        };
+        let weight = |bytes: &[u8]| 1 + bytes.len() / SLOT_BYTES;
+        let (before, after) = match bucket.requests.entry(id) {
+            Entry::Vacant(entry) => (0, weight(entry.insert(slots.to_bytes().into()))),
+            Entry::Occupied(mut entry) => {
+                let before = weight(entry.get());
+                let known = Slots::from_bytes(entry.get());
+                let all = known.map_or_else(|| slots.clone(), |known| known.with(slots));
+                entry.insert(all.to_bytes().into());
+                (before, weight(entry.get()))
+            }
+        };
+        bucket.weight = bucket.weight + after - before;
+        self.weight = self.weight + after - before;
     }
 }
 
 impl Ticket {
-    pub(crate) fn id(&self) -> RequestId {
-        self.id
+    /// For each request of the message, in order, the slots to store, which may be none.
+    pub(crate) fn grants(&self) -> &[(RequestId, Slots)] {
+        &self.grants
     }
 
-    /// The bucket to store the id in.
+    /// The bucket to store the requests in.
     pub(crate) fn bucket(&self, now: UnixNanos) -> u64 {
         self.seen.bucket(now)
     }
 
-    /// The request is durable: from now on it is known in `bucket`.
+    /// The requests are durable: from now on they are known in `bucket`.
     pub(crate) fn accept(self, bucket: u64) {
-        self.seen.state.lock().insert(bucket, self.id);
+        let mut state = self.seen.state.lock();
+        for (id, slots) in self.grants.iter().filter(|(_, slots)| !slots.is_empty()) {
+            state.insert(bucket, *id, slots);
+        }
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.seen.state.lock().pending.remove(&self.id);
+        let mut state = self.seen.state.lock();
+        for (id, _) in &self.grants {
+            if let Entry::Occupied(mut entry) = state.pending.entry(*id) {
+                entry.get_mut().retain(|pending| pending.ticket != self.number);
+                if entry.get().is_empty() {
+                    entry.remove();
+                }
+            }
+        }
     }
 }
 
@@ -217,7 +310,7 @@ mod tests {
     fn restored_ids_are_known() {
         let seen = Arc::new(SeenRequests::new(70));
         for (bucket, id) in [(5, 1), (5, 2), (9, 3)] {
-            seen.restore(bucket, RequestId(id));
+            seen.restore(bucket, RequestId(id), &Slots::All);
         }
         assert_eq!(seen.len(), 3);
         assert!(!accept(&seen, 2, minute(0)) && !accept(&seen, 3, minute(0)));
@@ -245,5 +338,70 @@ mod tests {
         again.accept(bucket);
         over.changed().await.unwrap_err();
         assert!(matches!(seen.claim(RequestId(1)), Claim::Seen));
+    }
+
+    fn part(id: u128, slots: &[u16]) -> RequestPart {
+        RequestPart {
+            id: RequestId(id),
+            slots: slots.iter().copied().map(common::cluster::Slot).collect(),
+            bytes: 0,
+        }
+    }
+
+    fn granted(claim: Claim) -> (Ticket, Vec<Slots>) {
+        let Claim::Mine(ticket) = claim else {
+            panic!("{claim:?}")
+        };
+        let slots = ticket.grants().iter().map(|(_, slots)| slots.clone()).collect();
+        (ticket, slots)
+    }
+
+    fn some(slots: &[u16]) -> Slots {
+        Slots::Some(part(0, slots).slots)
+    }
+
+    #[test]
+    fn a_slot_of_a_request_is_granted_once() {
+        let seen = Arc::new(SeenRequests::new(70));
+        let (first, slots) = granted(seen.claim_parts(&[part(1, &[1, 2]), part(2, &[1])]));
+        assert_eq!(slots, [some(&[1, 2]), some(&[1])]);
+        // Others of its slots are stored at the same time.
+        let (second, slots) = granted(seen.claim_parts(&[part(1, &[3])]));
+        assert_eq!(slots, [some(&[3])]);
+        assert!(matches!(
+            seen.claim_parts(&[part(5, &[9]), part(2, &[1, 4])]),
+            Claim::Busy(_)
+        ));
+        assert!(matches!(seen.claim(RequestId(1)), Claim::Busy(_)));
+        let bucket = first.bucket(minute(0));
+        first.accept(bucket);
+        drop(second);
+        // In another bucket.
+        let (third, slots) = granted(seen.claim_parts(&[part(1, &[2, 3]), part(2, &[1])]));
+        assert_eq!(slots, [some(&[3]), some(&[])]);
+        let bucket = third.bucket(minute(20));
+        third.accept(bucket);
+        assert!(matches!(
+            seen.claim_parts(&[part(1, &[1, 2, 3]), part(2, &[1])]),
+            Claim::Seen
+        ));
+        assert_eq!(seen.len(), 3, "one request is in two buckets");
+    }
+
+    #[test]
+    fn a_message_may_have_a_request_twice() {
+        let seen = Arc::new(SeenRequests::new(70));
+        let (ticket, slots) = granted(seen.claim_parts(&[part(1, &[1, 2]), part(1, &[2, 3])]));
+        assert_eq!(slots, [some(&[1, 2]), some(&[3])]);
+        let bucket = ticket.bucket(minute(0));
+        ticket.accept(bucket);
+        assert!(matches!(seen.claim_parts(&[part(1, &[1, 2, 3])]), Claim::Seen));
+    }
+
+    #[test]
+    fn a_whole_request_has_all_its_slots() {
+        let seen = Arc::new(SeenRequests::new(70));
+        assert!(accept(&seen, 1, minute(0)));
+        assert!(matches!(seen.claim_parts(&[part(1, &[1, 1_000])]), Claim::Seen));
     }
 }

@@ -15,6 +15,7 @@ use super::retention::Limits;
 use super::rocks::Rocks;
 use super::seen::SeenRequests;
 use super::sync::{Signal, Syncer};
+use super::unpack::Unpacker;
 use super::view::Partitions;
 use super::wal::WalPacker;
 use crate::engine::batch::DecodeLimits;
@@ -29,7 +30,7 @@ use tokio::sync::Semaphore;
 /// Rows of a full block. A single large message may make larger ones.
 pub(crate) const BLOCK_ROWS: u32 = 65_536;
 
-/// The epoch of everything until there are placement epochs.
+/// The epoch of what is written to a node that is alone.
 pub(crate) const EPOCH: Epoch = Epoch(0);
 
 /// The store of one node.
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) live: Live,
     pub(crate) seen: Arc<SeenRequests>,
     pub(crate) packer: WalPacker,
+    pub(crate) unpacker: Unpacker,
     pub(crate) syncer: Syncer,
     /// Decoding and logging messages, as many at a time as there are CPUs
     pub(crate) ingest: Arc<Semaphore>,
@@ -93,6 +95,7 @@ impl Shared {
             live: Live::new(found.flushed + 1, limits, found.partitions),
             seen: Arc::new(SeenRequests::new(config.storage_max_seen_requests)),
             packer: WalPacker::default(),
+            unpacker: Unpacker::default(),
             syncer: Syncer::default(),
             ingest: Arc::new(Semaphore::new(cpus)),
             flushes: FlushControl::new(found.flushed),

@@ -12,6 +12,7 @@ use zstd::bulk::{Compressor, Decompressor};
 pub(crate) struct WalHeader {
     pub(crate) tenant: TenantId,
     pub(crate) epoch: Epoch,
+    /// Of the message, or of its first part: for whoever looks into the log
     pub(crate) request: RequestId,
     /// When the message came
     pub(crate) received: UnixNanos,
@@ -87,6 +88,15 @@ impl WalPacker {
         self.idle.lock().push(scratch);
         Ok(record)
     }
+}
+
+/// The record of a message that came packed: `payload` is one or more zstd frames where it is `compressed`, and
+/// `length` bytes long without.
+pub(crate) fn record(header: &WalHeader, payload: &[u8], compressed: bool, length: u32) -> Vec<u8> {
+    let mut record = Vec::with_capacity(HEADER + payload.len());
+    header.write(if compressed { ZSTD } else { RAW }, length, &mut record);
+    record.extend_from_slice(payload);
+    record
 }
 
 fn failed(e: std::io::Error) -> StorageError {

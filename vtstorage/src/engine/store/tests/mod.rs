@@ -4,6 +4,7 @@ mod crash;
 mod limits;
 mod merges;
 mod partitions;
+mod replicas;
 
 use super::engine::Engine;
 use super::testing::*;
@@ -65,7 +66,7 @@ async fn a_directory_in_use_is_refused() {
     let second = Engine::open_in(config(dir.path(), &[]), environment());
     assert!(second.unwrap_err().to_string().contains("in use"));
     let view = engine.view();
-    let incarnation = engine.incarnation().to_owned();
+    let incarnation = engine.incarnation();
     drop(engine);
     drop(view);
     assert_eq!(open(dir.path(), &[]).incarnation(), incarnation);
