@@ -1,0 +1,82 @@
+//! What this node answers to others.
+
+use super::core::Core;
+use super::peer::{
+    ConsensusMessage, Forwarded, HintsQuery, Introduction, Joined, LeaseReply, LeaseRequest, Peer, PeerError,
+};
+use super::propose::{Done, ProposeError};
+use async_trait::async_trait;
+use common::cluster::{Command, NewMember, Refused};
+use std::time::Duration;
+
+/// How long a node waits to come to the state that a count of hints asks for.
+const CATCH_UP: Duration = Duration::from_secs(1);
+
+#[async_trait]
+impl Peer for Core {
+    async fn introduce(&self) -> Result<Introduction, PeerError> {
+        Ok(self.introduction())
+    }
+
+    async fn consensus(&self, message: ConsensusMessage) -> Result<Vec<u8>, PeerError> {
+        if message.target != self.id() || Some(message.cluster) != self.identity.cluster() {
+            return Err(PeerError::Refused(format!(
+                "this is node {} of another cluster or none",
+                self.id()
+            )));
+        }
+        let answer = self.consensus.answer(message.call, &message.body).await;
+        answer.map_err(|error| PeerError::Refused(error.to_string()))
+    }
+
+    async fn lease(&self, request: LeaseRequest) -> Result<LeaseReply, PeerError> {
+        let Some(lease) = self.grantor.lease() else {
+            return Ok(LeaseReply::NotLeader);
+        };
+        let state = self.state();
+        let member = state.as_ref().and_then(|state| state.member(request.node));
+        let Some(member) = member.filter(|member| member.incarnation == request.incarnation) else {
+            return Ok(LeaseReply::Denied);
+        };
+        self.grantor.hear(request.node, request.healthy);
+        Ok(match member.in_sync() && request.healthy {
+            true => LeaseReply::Granted(lease),
+            false => LeaseReply::Denied,
+        })
+    }
+
+    async fn forward(&self, command: Command) -> Result<Forwarded, PeerError> {
+        self.proposer.here(command).await.map_err(PeerError::Refused)
+    }
+
+    async fn join(&self, member: NewMember) -> Result<Joined, PeerError> {
+        let Some(cluster) = self.identity.cluster() else {
+            return Err(PeerError::Refused("this node has no cluster".into()));
+        };
+        match self.proposer.propose(Command::AddMember(member.clone())).await {
+            Ok(_) => {}
+            Err(ProposeError::Refused(Refused::IsMember(_))) => self.update_member(member).await?,
+            Err(error) => return Err(PeerError::Refused(error.to_string())),
+        }
+        Ok(Joined { cluster })
+    }
+
+    async fn hints(&self, query: HintsQuery) -> Result<u64, PeerError> {
+        if !self.wait_version(query.version, CATCH_UP).await {
+            return Err(PeerError::Refused(format!("not at version {} yet", query.version)));
+        }
+        // What is being stored is counted first: a hint that becomes durable in between is counted twice, not missed.
+        let under_way = self.hints.under_way(query.target);
+        Ok(under_way.saturating_add(self.store.hints_for(query.target)))
+    }
+}
+
+impl Core {
+    async fn update_member(&self, member: NewMember) -> Result<(), PeerError> {
+        let last_day = self.store.last_day();
+        let updated = self.proposer.propose(Command::UpdateMember { member, last_day }).await;
+        updated
+            .map(|_: Done| ())
+            .map_err(|error| PeerError::Refused(error.to_string()))
+    }
+}

@@ -1,0 +1,81 @@
+//! What each member does: renews its read lease, and tells the cluster what has changed about it.
+
+use crate::cluster::core::Core;
+use crate::cluster::peer::{LeaseReply, LeaseRequest, Peer, PeerError};
+use crate::cluster::propose::{ProposeError, address};
+use common::cluster::{ClusterState, Command};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
+
+/// Between two requests for a lease.
+const RENEW: Duration = Duration::from_millis(250);
+/// How long the leader may take to answer.
+const ANSWER: Duration = Duration::from_secs(1);
+/// Between two looks at the node's own disk and record.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Keeps the read lease, while the leader grants one.
+pub(crate) async fn renew_lease(core: Arc<Core>) {
+    loop {
+        let asked = Instant::now();
+        match timeout(ANSWER, ask(&core)).await {
+            Ok(Some(Ok(LeaseReply::Granted(lease)))) if core.unmarked() => core.lease.granted(asked, lease),
+            Ok(Some(Ok(LeaseReply::Granted(_) | LeaseReply::Denied))) => core.lease.drop_now(),
+            // It runs out by itself.
+            Ok(None | Some(Ok(LeaseReply::NotLeader) | Err(_))) | Err(_) => {}
+        }
+        sleep(RENEW).await;
+    }
+}
+
+async fn ask(core: &Core) -> Option<Result<LeaseReply, PeerError>> {
+    let leader = core.consensus.view().leader?;
+    let state = core.state();
+    let request = LeaseRequest {
+        node: core.id(),
+        incarnation: core.about.incarnation,
+        version: state.as_ref().map_or(0, |state| state.version),
+        healthy: core.store.healthy(),
+    };
+    if leader == core.id() {
+        return Some(core.lease(request).await);
+    }
+    let addr = address(state.as_deref(), leader)?;
+    Some(core.peers.at(&addr).lease(request).await)
+}
+
+/// Tells the cluster of another address, zone or incarnation of this node, and of a full disk; and drops the lease as soon
+/// as this node's mark is applied here.
+pub(crate) async fn report(core: Arc<Core>) {
+    let mut states = core.consensus.states();
+    loop {
+        let state = states.borrow_and_update().clone();
+        if !core.unmarked() {
+            core.lease.drop_now();
+        }
+        if let Some(command) = state.and_then(|state| news(&core, &state)) {
+            match core.proposer.propose(command.clone()).await {
+                Ok(_) => tracing::info!(?command, "told the cluster"),
+                Err(ProposeError::Refused(why)) => tracing::warn!(%why, ?command, "the cluster refused"),
+                Err(ProposeError::Unavailable(why)) => tracing::debug!(%why, "the cluster cannot be told yet"),
+            }
+        }
+        tokio::select! {
+            changed = states.changed() => if changed.is_err() { return },
+            () = sleep(LOOK) => {}
+        }
+    }
+}
+
+/// What the state does not know of this node yet.
+fn news(core: &Core, state: &ClusterState) -> Option<Command> {
+    let known = state.member(core.id())?;
+    let member = core.as_member();
+    if known.addr != member.addr || known.zone != member.zone || known.incarnation != member.incarnation {
+        let last_day = core.store.last_day();
+        return Some(Command::UpdateMember { member, last_day });
+    }
+    let full = core.store.full();
+    (known.full != full).then(|| Command::SetFull { node: core.id(), full })
+}

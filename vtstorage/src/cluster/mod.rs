@@ -1,0 +1,32 @@
+//! The storage node as a member of a cluster: the agreement on the cluster's state, how a node comes into it, who may
+//! answer reads, and how marks are lifted. It knows nothing of spans, and nothing of sockets: other nodes are
+//! [`Peer`]s.
+
+mod answers;
+mod core;
+pub mod disk;
+mod duties;
+mod entry;
+mod hints;
+mod identity;
+mod lease;
+mod node;
+mod peer;
+mod propose;
+mod raft;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use self::core::{About, LocalStore};
+pub use entry::{Names, Search, SystemNames};
+pub use hints::HintPass;
+pub use lease::LEASE;
+pub use node::{ClusterNode, Membership};
+pub use peer::{
+    ConsensusCall, ConsensusMessage, Forwarded, HintsQuery, Introduction, Joined, LeaseReply, LeaseRequest, Peer,
+    PeerError, Peers,
+};
+pub use propose::{Done, ProposeError};
+pub use raft::{ConsensusConfig, ConsensusError, ConsensusView, Reply};

@@ -1,0 +1,232 @@
+//! One storage node's membership: started, asked, and stopped.
+
+use super::core::{About, Core, LocalStore};
+use super::disk::MetaDisk;
+use super::duties;
+use super::entry::{self, Search};
+use super::hints::HintPass;
+use super::identity::Identity;
+use super::peer::{Introduction, Peer, Peers};
+use super::propose::{Done, ProposeError, Proposer};
+use super::raft::{Consensus, ConsensusConfig, ConsensusView};
+use common::cluster::{ClusterId, ClusterState, Command, NodeId};
+use common::contract::WriteError;
+use parking_lot::Mutex;
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// All that a node needs to be a member.
+pub struct Membership {
+    pub about: About,
+    pub search: Search,
+    pub consensus: ConsensusConfig,
+    pub disk: Arc<dyn MetaDisk>,
+    pub peers: Arc<dyn Peers>,
+    pub store: Arc<dyn LocalStore>,
+}
+
+/// A storage node in its cluster, or on its way into one.
+pub struct ClusterNode {
+    core: Arc<Core>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl ClusterNode {
+    /// Starts with what is on the disk, and then comes into a cluster by itself. Its answers to others ([`Self::peer`]) must
+    /// be reachable from then on.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub async fn start(membership: Membership) -> io::Result<Self> {
+        let identity = Arc::new(Identity::open(membership.disk.clone()).await?);
+        let peers = membership.peers;
+        let consensus =
+            Consensus::start(identity.clone(), membership.disk, peers.clone(), membership.consensus).await?;
+        let proposer = Proposer {
+            consensus: consensus.clone(),
+            peers: peers.clone(),
+        };
+        let core = Arc::new(Core {
+            about: membership.about,
+            seen: Mutex::new(BTreeSet::from([identity.node()])),
+            identity,
+            consensus,
+            proposer,
+            peers,
+            store: membership.store,
+            lease: Default::default(),
+            grantor: Default::default(),
+            hints: Default::default(),
+            fatal: watch::Sender::new(None),
+        });
+        let node = Self {
+            core: core.clone(),
+            tasks: Mutex::default(),
+        };
+        let mut tasks = JoinSet::new();
+        tasks.spawn(come_in(core.clone(), membership.search));
+        tasks.spawn(watch_consensus(core.clone()));
+        tasks.spawn(duties::renew_lease(core.clone()));
+        tasks.spawn(duties::report(core.clone()));
+        tasks.spawn(duties::confirm_leadership(core.clone()));
+        tasks.spawn(duties::lead(core));
+        *node.tasks.lock() = tasks;
+        Ok(node)
+    }
+
+    pub fn id(&self) -> NodeId {
+        self.core.id()
+    }
+
+    /// `None` until the node has come into a cluster.
+    pub fn cluster(&self) -> Option<ClusterId> {
+        self.core.identity.cluster()
+    }
+
+    /// Who the node is, for others.
+    pub fn introduction(&self) -> Introduction {
+        self.core.introduction()
+    }
+
+    /// What this node answers to other storage nodes.
+    pub fn peer(&self) -> Arc<dyn Peer> {
+        self.core.clone()
+    }
+
+    /// The state as it is applied here.
+    pub fn state(&self) -> Option<Arc<ClusterState>> {
+        self.core.state()
+    }
+
+    /// The state, and each new one once it is applied and durable here.
+    pub fn states(&self) -> watch::Receiver<Option<Arc<ClusterState>>> {
+        self.core.consensus.states()
+    }
+
+    /// Waits until a state of this version or a later one is applied here, for a bounded time. Whether it is.
+    pub async fn wait_version(&self, version: u64, at_most: Duration) -> bool {
+        self.core.wait_version(version, at_most).await
+    }
+
+    /// What this node knows of the consensus.
+    pub fn consensus(&self) -> ConsensusView {
+        self.core.consensus.view()
+    }
+
+    /// Waits until what [`Self::consensus`] tells satisfies a condition.
+    ///
+    /// # Errors
+    /// When the consensus has ended.
+    pub async fn wait_consensus(
+        &self,
+        is_met: impl FnMut(&ConsensusView) -> bool,
+    ) -> Result<ConsensusView, super::ConsensusError> {
+        self.core.consensus.wait(is_met).await
+    }
+
+    /// Has a command carried out, wherever the leader is.
+    ///
+    /// # Errors
+    /// When it is refused, or not known to be carried out within some seconds.
+    pub async fn propose(&self, command: Command) -> Result<Done, ProposeError> {
+        self.core.proposer.propose(command).await
+    }
+
+    /// Marks a node as out of sync. The generation of its mark, which may be there already.
+    ///
+    /// # Errors
+    /// [`WriteError::Unavailable`] when that is not known to be committed.
+    pub async fn mark(&self, node: NodeId) -> Result<u64, WriteError> {
+        let state = self.state();
+        let mark = state.as_ref().and_then(|state| state.member(node)?.mark);
+        if let Some(mark) = mark.filter(|mark| !mark.closing) {
+            return Ok(mark.generation);
+        }
+        match self.propose(Command::Mark { node }).await {
+            Ok(done) => done
+                .generation
+                .ok_or_else(|| WriteError::Unavailable(format!("the mark of node {node} is gone again"))),
+            Err(error) => Err(WriteError::Unavailable(error.to_string())),
+        }
+    }
+
+    /// The permission to keep a hint, to be held until it is durable.
+    ///
+    /// # Errors
+    /// [`WriteError::Unavailable`] unless the target bears the mark of this generation, and that is not closing.
+    pub fn admit_hint(&self, target: NodeId, generation: u64) -> Result<HintPass, WriteError> {
+        let pass = self.core.hints.admit(target, generation, || self.state());
+        pass.ok_or_else(|| {
+            WriteError::Unavailable(format!(
+                "node {target} does not bear an open mark of generation {generation}"
+            ))
+        })
+    }
+
+    /// Whether what this node answers is complete: it has no mark, and holds a read lease.
+    pub fn in_sync(&self) -> bool {
+        self.core.unmarked() && self.core.lease.held()
+    }
+
+    /// As [`Self::in_sync`]; a node without a mark waits for a lease, for a bounded time: after the leader has died, there
+    /// may be none for a moment.
+    pub async fn wait_in_sync(&self, at_most: Duration) -> bool {
+        self.in_sync() || (self.core.unmarked() && self.core.lease.wait(at_most).await && self.in_sync())
+    }
+
+    /// What is left of the read lease.
+    pub fn lease(&self) -> Option<Duration> {
+        self.core.lease.remaining()
+    }
+
+    /// Waits until the node cannot go on, and says why.
+    pub async fn failed(&self) -> String {
+        let mut fatal = self.core.fatal.subscribe();
+        let failed = fatal.wait_for(Option::is_some).await;
+        failed.ok().and_then(|why| why.clone()).unwrap_or_default()
+    }
+
+    /// Makes a snapshot of the state soon, and drops the log before it.
+    ///
+    /// # Errors
+    /// When the consensus has ended.
+    pub async fn snapshot(&self) -> Result<(), super::ConsensusError> {
+        self.core.consensus.snapshot().await
+    }
+
+    /// Ends all that the node does in the cluster. The disk may be used by others when it returns.
+    pub async fn shutdown(&self) {
+        let mut tasks = std::mem::take(&mut *self.tasks.lock());
+        tasks.shutdown().await;
+        self.core.lease.drop_now();
+        self.core.consensus.shutdown().await;
+    }
+}
+
+/// Comes into a cluster, or makes sure that the peers belong to the same one as the node's data.
+async fn come_in(core: Arc<Core>, search: Search) {
+    if let Some(own) = core.identity.cluster()
+        && let Some((addr, other)) = entry::foreign_peer(&core, &search).await
+    {
+        return core.fail(format!("the data belongs to cluster {own}, but {addr} to {other}"));
+    }
+    if let Err(error) = entry::come_in(&core, &search).await {
+        return core.fail(format!("the node's record: {error}"));
+    }
+    if let Err(error) = entry::finish_founding(&core).await {
+        core.fail(format!("making the cluster: {error}"));
+    }
+}
+
+/// Fails the node when its consensus ends: then its disk is not to be trusted.
+async fn watch_consensus(core: Arc<Core>) {
+    if let Ok(view) = core.consensus.wait(|view| view.ended.is_some()).await
+        && let Some(why) = view.ended
+    {
+        core.fail(format!("the consensus has ended: {why}"));
+    }
+}

@@ -1,0 +1,15 @@
+//! The consensus of the storage nodes over the cluster's state. Everything of the consensus library stays in here;
+//! outside there is [`Consensus`].
+
+mod consensus;
+mod log;
+mod machine;
+mod network;
+mod reply;
+#[cfg(test)]
+mod tests;
+mod types;
+
+pub(crate) use consensus::Consensus;
+pub use consensus::{ConsensusConfig, ConsensusError, ConsensusView};
+pub use reply::Reply;
