@@ -95,6 +95,7 @@ fn cluster(nodes: u64, factor: u64) -> ClusterState {
     let entry = |slot: u64| {
         vec![PlacementEntry {
             from: Epoch(1),
+            after_day: 0,
             replicas: owners(slot),
         }]
     };

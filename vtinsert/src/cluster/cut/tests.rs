@@ -41,6 +41,7 @@ fn state(owners: &[Vec<u64>]) -> ClusterState {
     let entry = |replicas: &Vec<u64>| {
         vec![PlacementEntry {
             from: Epoch(1),
+            after_day: 0,
             replicas: replicas.iter().copied().map(NodeId).collect(),
         }]
     };

@@ -115,7 +115,11 @@ impl MemoryCluster {
             for history in &mut state.placement.slots {
                 let replicas = &history.last().unwrap().replicas;
                 let replicas = replicas.iter().map(|id| NodeId(id.0 % nodes + 1)).collect();
-                history.push(PlacementEntry { from: epoch, replicas });
+                history.push(PlacementEntry {
+                    from: epoch,
+                    replicas,
+                    after_day: 0,
+                });
             }
         });
         epoch
@@ -323,6 +327,7 @@ fn state(nodes: u64, factor: u8) -> ClusterState {
     let entry = |slot: u64| {
         vec![PlacementEntry {
             from: Epoch(1),
+            after_day: 0,
             replicas: owners(slot),
         }]
     };
