@@ -6,6 +6,7 @@ use super::directory::Directory;
 use super::environment::Environment;
 use super::failpoint::Failpoints;
 use super::flush;
+use super::hints::HintStore;
 use super::metrics::EngineStats;
 use super::pool::WorkPool;
 use super::recovery;
@@ -181,6 +182,11 @@ impl Engine {
     pub async fn write_replica(&self, write: ReplicaWrite, slots: u16) -> Result<(), WriteError> {
         self.shared.write_replica(write, slots).await
     }
+
+    /// The writes that are kept for other nodes; together they may take `max_bytes`.
+    pub fn hints(&self, max_bytes: u64) -> HintStore {
+        HintStore::new(self.shared.clone(), max_bytes)
+    }
 }
 
 fn stop(shared: &Shared, threads: Vec<JoinHandle<()>>) {
@@ -213,7 +219,7 @@ fn no_thread(e: std::io::Error) -> StorageError {
     StorageError::Directory(format!("cannot start a thread: {e}"))
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
 ) -> Result<T, StorageError> {
     tokio::task::spawn_blocking(work)

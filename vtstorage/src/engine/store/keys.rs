@@ -7,6 +7,8 @@
 //! | `default` | `u` day u32, block u64 | empty: the block has chunks but no header |
 //! | `wal`, `quarantine` | sequence u64 | WAL record |
 //! | `seen` | bucket u64, request id u128, then the lowest slot u16 unless the request is here whole | slots |
+//! | `hints` | target u64, number u64 | hint record |
+//! | `hint_index` | target u64, number u64 | version, bytes u32, time received u64 |
 //! | `day@…` | block u64, stream u16, segment u16 | chunk |
 //! | `index@…` | `h` block u32 | version, bytes of chunks u32, block header |
 //! | `index@…` | `t` tenant u64, trace hash u64, block u32 | empty |
@@ -15,8 +17,9 @@
 use super::catalogue::{Seen, SpanName};
 use crate::engine::block::{BlockId, ChunkId};
 use crate::engine::error::StorageError;
-use common::cluster::Slot;
+use common::cluster::{NodeId, Slot};
 use common::ids::{RequestId, TenantId};
+use common::time::UnixNanos;
 use std::sync::Arc;
 
 /// Key of the last WAL sequence whose spans are in blocks.
@@ -36,6 +39,7 @@ pub(crate) const TRACE_PREFIX: usize = 17;
 
 const NAME_VERSION: u8 = 1;
 const HEADER_VERSION: u8 = 1;
+const HINT_VERSION: u8 = 1;
 
 pub(crate) fn partition(day: u32) -> [u8; 5] {
     let mut key = [PARTITION; 5];
@@ -90,6 +94,38 @@ pub(crate) fn request_of(key: &[u8]) -> Option<(u64, RequestId)> {
     let (bucket, rest) = key.split_first_chunk::<8>()?;
     let (id, first) = rest.split_first_chunk::<16>()?;
     matches!(first.len(), 0 | 2).then(|| (u64::from_be_bytes(*bucket), RequestId(u128::from_be_bytes(*id))))
+}
+
+pub(crate) fn hint(target: NodeId, number: u64) -> [u8; 16] {
+    let mut key = [0; 16];
+    key[..8].copy_from_slice(&target.0.to_be_bytes());
+    key[8..].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
+pub(crate) fn hint_of(key: &[u8]) -> Option<(NodeId, u64)> {
+    let (target, number) = key.split_first_chunk::<8>()?;
+    Some((
+        NodeId(u64::from_be_bytes(*target)),
+        u64::from_be_bytes(number.try_into().ok()?),
+    ))
+}
+
+/// What the index of hints says of one.
+pub(crate) fn hint_entry(bytes: u32, received: UnixNanos) -> [u8; 13] {
+    let mut value = [HINT_VERSION; 13];
+    value[1..5].copy_from_slice(&bytes.to_be_bytes());
+    value[5..].copy_from_slice(&received.0.to_be_bytes());
+    value
+}
+
+pub(crate) fn hint_entry_of(value: &[u8]) -> Option<(u32, UnixNanos)> {
+    let [HINT_VERSION, rest @ ..] = value else { return None };
+    let (bytes, received) = rest.split_first_chunk::<4>()?;
+    Some((
+        u32::from_be_bytes(*bytes),
+        UnixNanos(u64::from_be_bytes(received.try_into().ok()?)),
+    ))
 }
 
 pub(crate) fn chunk(block: BlockId, chunk: ChunkId) -> [u8; 12] {
@@ -223,6 +259,9 @@ mod tests {
             assert_eq!(request_of(&key), Some((5, RequestId(u128::MAX - 1))));
         }
         assert_eq!(request_of(&[0; 25]), None);
+        assert_eq!(hint_of(&hint(NodeId(5), 6)), Some((NodeId(5), 6)));
+        assert_eq!(hint_entry_of(&hint_entry(7, UnixNanos(8))), Some((7, UnixNanos(8))));
+        assert_eq!((hint_of(&[1; 15]), hint_entry_of(&[9; 13])), (None, None));
         assert_eq!(header_block(&header(BlockId(77)).unwrap()), Some(BlockId(77)));
         assert!(header(BlockId(1 << 32)).is_err());
         assert_eq!(header_of(&header_value(12, b"head")).unwrap(), (12, b"head".as_slice()));

@@ -4,7 +4,9 @@ use super::disk::DiskSpace;
 use super::shared::Shared;
 use crate::engine::block::BlockHeader;
 use crate::engine::block::header::ColumnMeta;
+use common::cluster::{HintCount, NodeId};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// A counter of the metrics that the store can also read.
 #[derive(Debug)]
@@ -68,6 +70,9 @@ counters! {
     dropped_partitions = "vt_partitions_dropped_total": "partitions dropped by retention",
     quarantined_records = "vt_quarantined_records_total": "log records that could not be read and were put aside",
     damaged_blocks = "vt_damaged_blocks_total": "blocks that cannot be read and are left out",
+    stored_hints = "vt_hints_stored_total": "writes kept for nodes that were away",
+    delivered_hints = "vt_hints_delivered_total": "hints that their nodes have taken",
+    refused_hints = "vt_hints_refused_total": "hints refused because of --cluster.maxHintBytes",
     sync_failures = "vt_wal_sync_failures_total": "failed syncs of the log",
 }
 
@@ -149,12 +154,38 @@ impl Shared {
         gauge("vt_memtable_bytes", stats.memtable_bytes as f64);
         gauge("vt_cache_bytes", stats.cached_bytes as f64);
         gauge("vt_seen_requests", stats.seen_requests as f64);
+        self.publish_hints();
         gauge("vt_free_disk_space_bytes", stats.disk.free as f64);
         gauge("vt_total_disk_space_bytes", stats.disk.total as f64);
         gauge("vt_storage_is_read_only", f64::from(u8::from(stats.read_only)));
         metrics::gauge!("vt_data_size_bytes", "type" => "storage").set(stats.chunk_bytes as f64);
         metrics::gauge!("vt_data_size_bytes", "type" => "indexdb").set(stats.index_bytes as f64);
     }
+}
+
+impl Shared {
+    /// Nodes that there are hints for now, and those that there were.
+    fn publish_hints(&self) {
+        let now = (self.environment.now)();
+        let mut shown = self.shown_hints.lock();
+        let targets = self.hints.targets();
+        let gone = std::mem::take(&mut *shown).into_iter();
+        for node in gone.filter(|node| targets.iter().all(|(target, _, _)| target != node)) {
+            show_hints(node, HintCount::default(), 0.0);
+        }
+        for (node, count, oldest) in targets {
+            let age = Duration::from_nanos(now.0.saturating_sub(oldest.0));
+            show_hints(node, count, age.as_secs_f64());
+            shown.push(node);
+        }
+    }
+}
+
+fn show_hints(node: NodeId, count: HintCount, age: f64) {
+    let gauge = |name: &'static str, value: f64| metrics::gauge!(name, "node" => node.to_string()).set(value);
+    gauge("vt_hints", count.hints as f64);
+    gauge("vt_hint_bytes", count.bytes as f64);
+    gauge("vt_hint_age_seconds", age);
 }
 
 /// About how much memory a header takes.

@@ -5,6 +5,7 @@ use super::catalogue::Catalogue;
 use super::chunks::ChunkStore;
 use super::config::StorageConfig;
 use super::environment::Environment;
+use super::hints::Hints;
 use super::keys;
 use super::partition::{Partition, PartitionState};
 use super::partitions::{delete_chunks, destroy, put_state};
@@ -46,6 +47,7 @@ pub(crate) fn load(
     let next_block = meta_number(rocks, keys::NEXT_BLOCK)?.max(last.unwrap_or_default());
     Ok(Found {
         partitions,
+        hints: Hints::load(rocks)?,
         flushed: meta_number(rocks, keys::FLUSHED)?,
         next_block,
         damaged,
@@ -58,7 +60,7 @@ fn meta_number(rocks: &Rocks, key: &[u8]) -> Result<u64, StorageError> {
 }
 
 /// Calls `each` with all entries of a family whose keys begin with `prefix`, or lie after it where it is empty.
-fn scan(
+pub(super) fn scan(
     rocks: &Rocks,
     family: &str,
     prefix: &[u8],

@@ -22,10 +22,14 @@ pub(crate) const WAL: &str = "wal";
 pub(crate) const SEEN: &str = "seen";
 /// Column family of WAL records that cannot be read.
 pub(crate) const QUARANTINE: &str = "quarantine";
+/// Column family of writes that are kept for other nodes.
+pub(crate) const HINTS: &str = "hints";
+/// Column family of what must be known of these at the start.
+pub(crate) const HINT_INDEX: &str = "hint_index";
 /// Column family of everything else that belongs to no day.
 pub(crate) const META: &str = "default";
 
-const FIXED: [&str; 4] = [META, WAL, SEEN, QUARANTINE];
+const FIXED: [&str; 6] = [META, WAL, SEEN, QUARANTINE, HINTS, HINT_INDEX];
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -155,8 +159,13 @@ impl Rocks {
             .chain(partitions.iter().map(String::as_str))
             .collect::<Vec<_>>();
         self.flush(&names)?;
-        let wal = self.family(WAL)?;
-        self.db.compact_range_cf(&wal, None::<&[u8]>, None::<&[u8]>);
+        self.reclaim(WAL)
+    }
+
+    /// Gives up the space of what is deleted in a family.
+    pub(crate) fn reclaim(&self, name: &str) -> Result<(), StorageError> {
+        let family = self.family(name)?;
+        self.db.compact_range_cf(&family, None::<&[u8]>, None::<&[u8]>);
         Ok(())
     }
 
@@ -244,7 +253,12 @@ fn family_options(name: &str, cache: &Cache) -> Options {
             options.set_arena_block_size(MIB);
             options.set_block_based_table_factory(&table(cache, 16 * KIB));
         }
-        META | SEEN | QUARANTINE => {
+        HINTS => {
+            options.set_write_buffer_size(16 * MIB);
+            options.set_arena_block_size(256 * KIB);
+            options.set_block_based_table_factory(&table(cache, 16 * KIB));
+        }
+        META | SEEN | QUARANTINE | HINT_INDEX => {
             options.set_write_buffer_size(4 * MIB);
             options.set_arena_block_size(32 * KIB);
             options.set_block_based_table_factory(&table(cache, 16 * KIB));

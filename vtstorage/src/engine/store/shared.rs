@@ -7,6 +7,7 @@ use super::disk::DiskSpace;
 use super::environment::Environment;
 use super::failpoint::Failpoint;
 use super::flush::FlushControl;
+use super::hints::Hints;
 use super::live::{HeadLimits, Live};
 use super::merge::MergeControl;
 use super::metrics::Counters;
@@ -21,6 +22,7 @@ use super::wal::WalPacker;
 use crate::engine::batch::DecodeLimits;
 use crate::engine::block::BlockOptions;
 use crate::engine::error::StorageError;
+use common::cluster::NodeId;
 use common::ids::Epoch;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -41,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) rocks: Arc<Rocks>,
     pub(crate) chunks: Arc<ChunkStore>,
     pub(crate) live: Live,
+    pub(crate) hints: Hints,
     pub(crate) seen: Arc<SeenRequests>,
     pub(crate) packer: WalPacker,
     pub(crate) unpacker: Unpacker,
@@ -62,6 +65,8 @@ pub(crate) struct Shared {
     /// Whether headers took too much memory at the last look
     pub(crate) headers_over: AtomicBool,
     pub(crate) closed: AtomicBool,
+    /// Nodes whose hints the metrics show
+    pub(crate) shown_hints: Mutex<Vec<NodeId>>,
     pub(crate) counters: Counters,
 }
 
@@ -69,6 +74,7 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) partitions: Partitions,
+    pub(crate) hints: Hints,
     /// The last WAL sequence whose spans are in blocks
     pub(crate) flushed: u64,
     pub(crate) next_block: u64,
@@ -93,6 +99,7 @@ impl Shared {
         counters.damaged_blocks.add(found.damaged);
         Self {
             live: Live::new(found.flushed + 1, limits, found.partitions),
+            hints: found.hints,
             seen: Arc::new(SeenRequests::new(config.storage_max_seen_requests)),
             packer: WalPacker::default(),
             unpacker: Unpacker::default(),
@@ -109,6 +116,7 @@ impl Shared {
             read_only: AtomicBool::default(),
             headers_over: AtomicBool::default(),
             closed: AtomicBool::default(),
+            shown_hints: Mutex::default(),
             counters,
             config,
             environment,
