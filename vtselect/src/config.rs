@@ -1,5 +1,6 @@
 //! The flags of the query side.
 
+use crate::query::AllowPartial;
 use clap::Args;
 use common::config::{ByteSize, Period};
 use std::time::Duration;
@@ -26,6 +27,12 @@ pub struct SelectConfig {
     /// The memory that one query may hold; a query that needs more is answered with status 422.
     #[arg(long = "search.maxMemoryPerQuery", default_value = "512MiB")]
     pub search_max_memory_per_query: ByteSize,
+
+    /// Which queries may be answered without what storage nodes hold that cannot be reached: none, those for traces, or
+    /// all (false and true mean none and all). Others fail with status 502. A request decides for itself by
+    /// allow_partial_response=1 or 0.
+    #[arg(long = "search.allowPartialResponse", default_value = "traces")]
+    pub search_allow_partial_response: AllowPartial,
 
     /// Queries that take longer are logged; 0 logs none.
     #[arg(long = "search.logSlowQueryDuration", default_value = "5s", value_parser = Period::parse_seconds)]
@@ -65,6 +72,7 @@ impl Default for SelectConfig {
             search_max_concurrent_requests: 0,
             search_max_queue_duration: Period::from_secs(10),
             search_max_memory_per_query: ByteSize::mib(512),
+            search_allow_partial_response: AllowPartial::Traces,
             search_log_slow_query_duration: Period::from_secs(5),
             jaeger_max_clock_skew_adjust: Period::default(),
             http_disable_cors: false,

@@ -1,4 +1,4 @@
-//! The limits of one query: deadline, cancellation, memory.
+//! The limits of one query: deadline, cancellation, memory; and whether its answer may be, or is, short.
 
 use super::QueryError;
 use std::sync::Arc;
@@ -12,6 +12,8 @@ struct Limits {
     cancelled: AtomicBool,
     memory_limit: usize,
     memory_used: AtomicUsize,
+    partial_allowed: AtomicBool,
+    partial: AtomicBool,
     /// What this is a part of: it holds the memory, and ends its parts
     whole: Option<QueryContext>,
 }
@@ -29,6 +31,8 @@ impl QueryContext {
             cancelled: AtomicBool::new(false),
             memory_limit,
             memory_used: AtomicUsize::new(0),
+            partial_allowed: AtomicBool::new(false),
+            partial: AtomicBool::new(false),
             whole: None,
         }))
     }
@@ -42,6 +46,8 @@ impl QueryContext {
             cancelled: AtomicBool::new(false),
             memory_limit: self.0.memory_limit,
             memory_used: AtomicUsize::new(0),
+            partial_allowed: AtomicBool::new(false),
+            partial: AtomicBool::new(false),
             whole: Some(self.clone()),
         }))
     }
@@ -120,6 +126,35 @@ impl QueryContext {
             });
     }
 
+    /// Whether the answer may leave out what cannot be reached; otherwise that is [`QueryError::Unavailable`]. Not
+    /// allowed at first.
+    pub fn allow_partial(&self, allowed: bool) {
+        self.whole().partial_allowed.store(allowed, Ordering::Relaxed);
+    }
+
+    pub fn is_partial_allowed(&self) -> bool {
+        self.whole().partial_allowed.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the answer leaves something out. To be called before the part that follows is handed over.
+    pub fn mark_partial(&self) {
+        self.whole().partial.store(true, Ordering::Release);
+    }
+
+    /// Whether what was handed over so far leaves something out; of the whole answer, once it has ended.
+    pub fn is_partial(&self) -> bool {
+        self.whole().partial.load(Ordering::Acquire)
+    }
+
+    /// What this is a part of in the end.
+    fn whole(&self) -> &Limits {
+        let mut limits = &*self.0;
+        while let Some(whole) = &limits.whole {
+            limits = &whole.0;
+        }
+        limits
+    }
+
     /// A guard that cancels the query when it is dropped: held by the answer's stream.
     pub fn cancel_on_drop(&self) -> CancelOnDrop {
         CancelOnDrop(self.clone())
@@ -139,6 +174,16 @@ impl Drop for CancelOnDrop {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_that_is_short_makes_the_whole_short() {
+        let whole = QueryContext::unlimited();
+        let (first, second) = (whole.part(), whole.part().part());
+        whole.allow_partial(true);
+        assert!(second.is_partial_allowed() && !first.is_partial());
+        second.mark_partial();
+        assert!(whole.is_partial() && first.is_partial());
+    }
 
     #[test]
     fn a_part_ends_alone_or_with_the_whole_and_shares_its_memory() {

@@ -3,7 +3,9 @@
 
 pub mod json;
 mod params;
+mod partial;
 mod tenant;
 
 pub use params::Params;
+pub use partial::mark_partial;
 pub use tenant::{TenantError, tenant_of};

@@ -1,7 +1,7 @@
 //! The answers' envelope: `{"data":…,"total":…,"limit":0,"offset":0,"errors":null|[…]}`.
 
 use super::ids;
-use crate::http::json;
+use crate::http::{json, mark_partial};
 use crate::query::{http_status, retry_after};
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
@@ -16,7 +16,19 @@ const INDENT: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Envelope {
     pub out: Vec<u8>,
+    /// Something could not be reached and is left out
+    pub partial: bool,
 }
+
+/// The body of a successful answer.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub body: Vec<u8>,
+    partial: bool,
+}
+
+/// What is said to whoever looks at an answer without all traces or spans.
+pub(crate) const PARTIAL: &str = "some storage nodes cannot be reached: the answer may be incomplete";
 
 /// A trace that was asked for and is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,19 +38,24 @@ impl Envelope {
     pub(crate) fn with_capacity(bytes: usize) -> Self {
         let mut out = Vec::with_capacity(bytes);
         out.extend_from_slice(b"{\"data\":");
-        Self { out }
+        Self { out, partial: false }
     }
 
     /// The whole body. `total` counts services and operations and is 0 for everything else.
-    pub(crate) fn close(mut self, total: usize, missing: &[MissingTrace], pretty: bool) -> Vec<u8> {
+    pub(crate) fn close(mut self, total: usize, missing: &[MissingTrace], pretty: bool) -> Written {
         let out = &mut self.out;
         out.extend_from_slice(b",\"total\":");
         json::unsigned(out, total as u64);
         out.extend_from_slice(b",\"limit\":0,\"offset\":0,\"errors\":");
-        if missing.is_empty() {
+        if missing.is_empty() && !self.partial {
             out.extend_from_slice(b"null}");
         } else {
             out.push(b'[');
+            if self.partial {
+                out.extend_from_slice(b"{\"msg\":");
+                json::string(out, PARTIAL);
+                out.extend_from_slice(b"},");
+            }
             for MissingTrace(id) in missing {
                 out.extend_from_slice(b"{\"msg\":\"trace not found\",\"traceID\":\"");
                 ids::write_trace_id(out, *id);
@@ -47,7 +64,11 @@ impl Envelope {
             close_list(out);
             out.push(b'}');
         }
-        if pretty { json::pretty(out, INDENT) } else { self.out }
+        let body = if pretty { json::pretty(out, INDENT) } else { self.out };
+        Written {
+            body,
+            partial: self.partial,
+        }
     }
 }
 
@@ -60,8 +81,9 @@ pub(crate) fn close_list(out: &mut Vec<u8>) {
 }
 
 /// An answer of status 200.
-pub(crate) fn json_response(body: Vec<u8>) -> Response {
-    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+pub(crate) fn json_response(written: Written) -> Response {
+    let content_type = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    mark_partial(([content_type], written.body).into_response(), written.partial)
 }
 
 /// A failed call: its status is also the code in the envelope, which is sent as plain text as Jaeger does.
@@ -83,6 +105,11 @@ impl ApiError {
 
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// Whether a trace exists is not known while something cannot be reached.
+    pub(crate) fn trace_not_reached() -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, format!("trace not found: {PARTIAL}"))
     }
 
     pub(crate) fn trace_not_found() -> Self {

@@ -1,5 +1,6 @@
 //! One query from the gate to its whole answer.
 
+use super::{AllowPartial, Reading};
 use crate::SelectConfig;
 use common::contract::{AnswerStream, QueryContext, QueryError, SpanSource, collect};
 use common::query::{Answer, Plan};
@@ -16,6 +17,23 @@ pub struct QueryRunner {
     max_queue: Duration,
     max_memory: usize,
     slow: Duration,
+    allow_partial: AllowPartial,
+}
+
+/// How a query may be answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wanted {
+    pub reading: Reading,
+    /// What the request says of partial answers
+    pub partial: Option<bool>,
+}
+
+/// The answer to a plan.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Whole {
+    pub answer: Answer,
+    /// Something could not be reached and is left out
+    pub partial: bool,
 }
 
 impl QueryRunner {
@@ -30,43 +48,47 @@ impl QueryRunner {
             max_queue: config.search_max_queue_duration.into(),
             max_memory: config.search_max_memory_per_query.as_usize(),
             slow: config.search_log_slow_query_duration.into(),
+            allow_partial: config.search_allow_partial_response,
         }
     }
 
     /// The whole answer to `plan`. Dropping the future cancels the query.
-    pub async fn run(&self, plan: Plan) -> Result<Answer, QueryError> {
+    pub async fn run(&self, plan: Plan, wanted: Wanted) -> Result<Whole, QueryError> {
         let started = Instant::now();
         let _turn = self.turn(self.max_duration).await?;
-        let context = QueryContext::new(self.max_duration, self.max_memory);
+        let context = self.context(self.max_duration, wanted);
         let _cancel = context.cancel_on_drop();
         let shape = plan.shape.clone();
-        let whole = tokio::time::timeout(self.max_duration, collect(&*self.source, plan, context)).await;
+        let whole = tokio::time::timeout(self.max_duration, collect(&*self.source, plan, context.clone())).await;
         let answer = whole.unwrap_or(Err(QueryError::DeadlineExceeded(self.max_duration)));
         let took = started.elapsed();
         if !self.slow.is_zero() && took > self.slow {
             counter!("vt_slow_queries_total").increment(1);
             tracing::warn!(?took, ?shape, failed = answer.is_err(), "slow query");
         }
-        answer
+        answer.map(|answer| Whole {
+            answer,
+            partial: note_partial(&context),
+        })
     }
 
     /// Waits for a turn, then gives what runs the plans of one request: they share its turn, its limits and its
     /// deadline, which is `timeout` from now, or the configured one if that is sooner.
-    pub async fn begin(&self, timeout: Option<Duration>) -> Result<Running, QueryError> {
+    pub async fn begin(&self, timeout: Option<Duration>, wanted: Wanted) -> Result<Running, QueryError> {
         let timeout = timeout.map_or(self.max_duration, |timeout| timeout.min(self.max_duration));
         let turn = self.turn(timeout).await?;
         Ok(Running {
             source: self.source.clone(),
-            context: QueryContext::new(timeout, self.max_memory),
+            context: self.context(timeout, wanted),
             _turn: Some(turn),
         })
     }
 
     /// As [`Self::begin`] without a turn and without a deadline, for requests that last as long as their client.
-    pub fn begin_endless(&self) -> Running {
+    pub fn begin_endless(&self, wanted: Wanted) -> Running {
         Running {
             source: self.source.clone(),
-            context: QueryContext::new(ENDLESS, self.max_memory),
+            context: self.context(ENDLESS, wanted),
             _turn: None,
         }
     }
@@ -77,6 +99,12 @@ impl QueryRunner {
             counter!("vt_slow_queries_total").increment(1);
             tracing::warn!(?took, query = what, failed, "slow query");
         }
+    }
+
+    fn context(&self, timeout: Duration, wanted: Wanted) -> QueryContext {
+        let context = QueryContext::new(timeout, self.max_memory);
+        context.allow_partial(self.allow_partial.allows(wanted.reading, wanted.partial));
+        context
     }
 
     /// Waits until a query may run, for as long as it may take.
@@ -102,6 +130,15 @@ impl QueryRunner {
     }
 }
 
+/// Whether the answer to a query is partial; counts it then.
+fn note_partial(context: &QueryContext) -> bool {
+    let partial = context.is_partial();
+    if partial {
+        counter!("vt_partial_responses_total").increment(1);
+    }
+    partial
+}
+
 /// The deadline of what has none.
 const ENDLESS: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
@@ -112,10 +149,21 @@ pub struct Running {
     _turn: Option<Turn>,
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        note_partial(&self.context);
+    }
+}
+
 impl Running {
     /// The limits that all plans of the request share.
     pub fn context(&self) -> &QueryContext {
         &self.context
+    }
+
+    /// Whether what was answered so far leaves something out that could not be reached.
+    pub fn is_partial(&self) -> bool {
+        self.context.is_partial()
     }
 
     /// The parts of the answer to one plan. Dropping them ends this plan only.
@@ -135,6 +183,10 @@ fn describe() {
     describe_counter!(
         "vt_concurrent_select_limit_timeout_total",
         "queries refused because their turn did not come"
+    );
+    describe_counter!(
+        "vt_partial_responses_total",
+        "answers without what could not be reached"
     );
     describe_counter!(
         "vt_slow_queries_total",
@@ -182,6 +234,11 @@ mod tests {
         Plan::catalogue(TenantId::default(), CatalogueQuery::Services)
     }
 
+    const WANTED: Wanted = Wanted {
+        reading: Reading::Traces,
+        partial: None,
+    };
+
     fn stuck(config: SelectConfig) -> (Arc<QueryRunner>, mpsc::Receiver<QueryContext>) {
         let (send, receive) = mpsc::channel(4);
         (Arc::new(QueryRunner::new(&config, Arc::new(Stuck(send)))), receive)
@@ -196,7 +253,7 @@ mod tests {
         for _ in 0..2 {
             let running = tokio::spawn({
                 let runner = runner.clone();
-                async move { runner.run(plan()).await }
+                async move { runner.run(plan(), WANTED).await }
             });
             let context = contexts.recv().await.unwrap();
             assert!(context.check().is_ok());
@@ -209,7 +266,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_query_ends_at_its_deadline() {
         let (runner, mut contexts) = stuck(SelectConfig::default());
-        let error = runner.run(plan()).await.unwrap_err();
+        let error = runner.run(plan(), WANTED).await.unwrap_err();
         assert!(
             matches!(error, QueryError::DeadlineExceeded(limit) if limit == Duration::from_secs(30)),
             "{error}"
@@ -229,10 +286,13 @@ mod tests {
         });
         let running = tokio::spawn({
             let runner = runner.clone();
-            async move { runner.run(plan()).await }
+            async move { runner.run(plan(), WANTED).await }
         });
         contexts.recv().await.unwrap();
-        assert!(matches!(runner.run(plan()).await, Err(QueryError::Overloaded(_))));
+        assert!(matches!(
+            runner.run(plan(), WANTED).await,
+            Err(QueryError::Overloaded(_))
+        ));
         running.abort();
     }
 }

@@ -15,10 +15,11 @@ use std::sync::Arc;
 /// `GET /api/services`: all names, sorted.
 pub(crate) async fn services(State(api): State<Arc<JaegerApi>>, call: Call) -> Result<Response, ApiError> {
     let plan = Plan::catalogue(call.tenant()?, CatalogueQuery::Services);
-    let Answer::Services(names) = api.runner.run(plan).await? else {
-        return Ok(no_names(&call, "[]"));
+    let whole = call.ask(&api, plan).await?;
+    let Answer::Services(names) = whole.answer else {
+        return Ok(no_names(&call, "[]", whole.partial));
     };
-    Ok(texts(names.iter().map(|name| &**name), &call))
+    Ok(texts(names.iter().map(|name| &**name), &call, whole.partial))
 }
 
 /// `GET /api/services/{service}/operations`: names over all kinds, `null` where there are none.
@@ -34,14 +35,16 @@ pub(crate) async fn operation_names(
         .decode_utf8()
         .map(|text| text.into_owned());
     let candidates = [twice.ok().filter(|twice| *twice != once), Some(once)];
+    let mut partial = false;
     for service in candidates.into_iter().flatten() {
-        let found = find_operations(&api, &call, &service, None).await?;
+        let (found, short) = find_operations(&api, &call, &service, None).await?;
+        partial |= short;
         let names: BTreeSet<&str> = found.iter().map(|operation| &*operation.name).collect();
         if !names.is_empty() {
-            return Ok(texts(names, &call));
+            return Ok(texts(names, &call, partial));
         }
     }
-    Ok(no_names(&call, "null"))
+    Ok(no_names(&call, "null", partial))
 }
 
 /// `GET /api/operations?service=&spanKind=`: names with kinds.
@@ -50,17 +53,18 @@ pub(crate) async fn operations(State(api): State<Arc<JaegerApi>>, call: Call) ->
         return Err(ApiError::bad_request("parameter 'service' is required"));
     };
     let kind = match call.params.get("spanKind").map(SpanKind::from_name) {
-        Some(None) => return Ok(no_names(&call, "[]")),
+        Some(None) => return Ok(no_names(&call, "[]", false)),
         Some(kind) => kind,
         None => None,
     };
-    let found = find_operations(&api, &call, service, kind).await?;
+    let (found, partial) = find_operations(&api, &call, service, kind).await?;
     // Kinds without a name look alike.
     let shown: BTreeSet<_> = found
         .iter()
         .map(|operation| (&*operation.name, operation.kind.name()))
         .collect();
     let mut envelope = Envelope::with_capacity(64 * shown.len() + 64);
+    envelope.partial = partial;
     envelope.out.push(b'[');
     for (name, kind) in &shown {
         envelope.out.extend_from_slice(b"{\"name\":");
@@ -73,24 +77,27 @@ pub(crate) async fn operations(State(api): State<Arc<JaegerApi>>, call: Call) ->
     Ok(json_response(envelope.close(shown.len(), &[], call.pretty())))
 }
 
+/// The operations, and whether some could not be reached.
 async fn find_operations(
     api: &JaegerApi,
     call: &Call,
     service: &str,
     kind: Option<SpanKind>,
-) -> Result<BTreeSet<Operation>, ApiError> {
+) -> Result<(BTreeSet<Operation>, bool), ApiError> {
     let query = CatalogueQuery::Operations {
         service: service.into(),
         kind,
     };
-    match api.runner.run(Plan::catalogue(call.tenant()?, query)).await? {
-        Answer::Operations(found) => Ok(found),
-        _ => Ok(BTreeSet::new()),
+    let whole = call.ask(api, Plan::catalogue(call.tenant()?, query)).await?;
+    match whole.answer {
+        Answer::Operations(found) => Ok((found, whole.partial)),
+        _ => Ok((BTreeSet::new(), whole.partial)),
     }
 }
 
-fn texts<'a>(names: impl IntoIterator<Item = &'a str>, call: &Call) -> Response {
+fn texts<'a>(names: impl IntoIterator<Item = &'a str>, call: &Call, partial: bool) -> Response {
     let mut envelope = Envelope::with_capacity(4 << 10);
+    envelope.partial = partial;
     let mut total = 0;
     envelope.out.push(b'[');
     for name in names {
@@ -102,8 +109,9 @@ fn texts<'a>(names: impl IntoIterator<Item = &'a str>, call: &Call) -> Response 
     json_response(envelope.close(total, &[], call.pretty()))
 }
 
-fn no_names(call: &Call, data: &str) -> Response {
+fn no_names(call: &Call, data: &str, partial: bool) -> Response {
     let mut envelope = Envelope::with_capacity(64);
+    envelope.partial = partial;
     envelope.out.extend_from_slice(data.as_bytes());
     json_response(envelope.close(0, &[], call.pretty()))
 }

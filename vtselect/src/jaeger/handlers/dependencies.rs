@@ -26,12 +26,14 @@ pub(crate) async fn dependencies(State(api): State<Arc<JaegerApi>>, call: Call) 
         filter: Filter::All,
         shape: Shape::Calls,
     };
-    let edges = match api.runner.run(plan).await? {
+    let whole = call.ask(&api, plan).await?;
+    let edges = match whole.answer {
         Answer::Calls { edges, .. } => edges,
         _ => BTreeMap::new(),
     };
     let service = call.params.get("service");
     let mut envelope = Envelope::with_capacity(4 << 10);
+    envelope.partial = whole.partial;
     let out = &mut envelope.out;
     out.push(b'[');
     for (edge, calls) in &edges {

@@ -2,7 +2,7 @@
 
 use super::super::JaegerApi;
 use super::super::adjust;
-use super::super::envelope::{ApiError, Envelope, MissingTrace, close_list, json_response};
+use super::super::envelope::{ApiError, Envelope, MissingTrace, Written, close_list, json_response};
 use super::super::ids::parse_trace_id;
 use super::super::params;
 use super::super::render::TraceWriter;
@@ -32,16 +32,16 @@ pub(crate) async fn search(State(api): State<Arc<JaegerApi>>, call: Call) -> Res
         max_clock_skew: api.max_clock_skew,
     };
     match request.what {
-        Wanted::Matching(plan) => respond(found(&api, *plan).await?, Vec::new(), form).await,
+        Wanted::Matching(plan) => respond(found(&api, &call, *plan).await?, Vec::new(), form).await,
         Wanted::Ids(ids) => {
-            let traces = found(&api, Plan::traces_by_id(tenant, ids.clone())).await?;
-            let known: HashSet<TraceId> = traces.iter().map(|trace| trace.trace_id).collect();
+            let found = found(&api, &call, Plan::traces_by_id(tenant, ids.clone())).await?;
+            let known: HashSet<TraceId> = found.traces.iter().map(|trace| trace.trace_id).collect();
             let missing = ids
                 .into_iter()
                 .filter(|id| !known.contains(id))
                 .map(MissingTrace)
                 .collect();
-            respond(traces, missing, form).await
+            respond(found, missing, form).await
         }
     }
 }
@@ -62,11 +62,13 @@ pub(crate) async fn trace(
         pretty: call.pretty(),
         max_clock_skew: api.max_clock_skew,
     };
-    let traces = found(&api, Plan::traces_by_id(call.tenant()?, vec![id])).await?;
-    if traces.is_empty() {
-        return Err(ApiError::trace_not_found());
+    let found = found(&api, &call, Plan::traces_by_id(call.tenant()?, vec![id])).await?;
+    match (found.traces.is_empty(), found.partial) {
+        (true, false) => return Err(ApiError::trace_not_found()),
+        (true, true) => return Err(ApiError::trace_not_reached()),
+        (false, _) => {}
     }
-    respond(traces, Vec::new(), form).await
+    respond(found, Vec::new(), form).await
 }
 
 /// How traces shall be shown.
@@ -77,37 +79,51 @@ struct Form {
     max_clock_skew: Duration,
 }
 
+/// The traces of an answer.
+struct Found {
+    traces: Vec<Trace>,
+    /// Some could not be reached
+    partial: bool,
+}
+
 /// The traces of a plan's answer; none of them is empty, which Grafana relies on.
-async fn found(api: &JaegerApi, plan: Plan) -> Result<Vec<Trace>, ApiError> {
-    match api.runner.run(plan).await? {
-        Answer::Traces { found, .. } => Ok(found
+async fn found(api: &JaegerApi, call: &Call, plan: Plan) -> Result<Found, ApiError> {
+    let whole = call.ask(api, plan).await?;
+    let traces = match whole.answer {
+        Answer::Traces { found, .. } => found
             .into_iter()
             .map(|found| found.trace)
             .filter(|trace| !trace.spans.is_empty())
-            .collect()),
-        _ => Ok(Vec::new()),
-    }
+            .collect(),
+        _ => Vec::new(),
+    };
+    Ok(Found {
+        traces,
+        partial: whole.partial,
+    })
 }
 
-async fn respond(traces: Vec<Trace>, missing: Vec<MissingTrace>, form: Form) -> Result<Response, ApiError> {
-    let spans: usize = traces.iter().map(|trace| trace.spans.len()).sum();
+async fn respond(found: Found, missing: Vec<MissingTrace>, form: Form) -> Result<Response, ApiError> {
+    let spans: usize = found.traces.iter().map(|trace| trace.spans.len()).sum();
     if spans <= INLINE_SPANS {
-        return Ok(json_response(write(traces, &missing, form)));
+        return Ok(json_response(write(found, &missing, form)));
     }
-    let written = tokio::task::spawn_blocking(move || write(traces, &missing, form)).await;
+    let written = tokio::task::spawn_blocking(move || write(found, &missing, form)).await;
     written
         .map(json_response)
         .map_err(|e| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))
 }
 
-fn write(mut traces: Vec<Trace>, missing: &[MissingTrace], form: Form) -> Vec<u8> {
+fn write(found: Found, missing: &[MissingTrace], form: Form) -> Written {
+    let Found { mut traces, partial } = found;
     if !form.raw {
         for trace in &mut traces {
             adjust::standard(&mut trace.spans, form.max_clock_skew);
         }
     }
     let mut envelope = Envelope::with_capacity(4 << 10);
-    let mut writer = TraceWriter::new(!form.raw);
+    envelope.partial = partial;
+    let mut writer = TraceWriter::new(!form.raw, partial);
     envelope.out.push(b'[');
     for trace in &traces {
         writer.write(&mut envelope.out, trace.trace_id, &trace.spans);

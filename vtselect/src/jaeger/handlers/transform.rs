@@ -1,6 +1,6 @@
 //! `POST /api/transform`: OTLP/JSON in, Jaeger's form out, without storing or adjusting.
 
-use super::super::envelope::{ApiError, Envelope, close_list, json_response};
+use super::super::envelope::{ApiError, Envelope, Written, close_list, json_response};
 use super::super::render::TraceWriter;
 use super::request::Call;
 use axum::body::{Body, to_bytes};
@@ -26,13 +26,13 @@ pub(crate) async fn transform(call: Call, request: Request<Body>) -> Result<Resp
     Ok(json_response(written?))
 }
 
-fn write(body: &[u8], pretty: bool) -> Result<Vec<u8>, ApiError> {
+fn write(body: &[u8], pretty: bool) -> Result<Written, ApiError> {
     let unreadable = |e: &dyn std::fmt::Display| ApiError::bad_request(format!("cannot unmarshal OTLP: {e}"));
     let data: TracesData = serde_json::from_slice(body).map_err(|e| unreadable(&e))?;
     let spans = decode::spans(&data.encode_to_vec()).map_err(|e| unreadable(&e))?;
     let traces = by_trace(spans);
     let mut envelope = Envelope::with_capacity(body.len() * 2);
-    let mut writer = TraceWriter::new(false);
+    let mut writer = TraceWriter::new(false, false);
     envelope.out.push(b'[');
     for (id, spans) in &traces {
         writer.write(&mut envelope.out, *id, spans);

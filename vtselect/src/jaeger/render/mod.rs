@@ -11,8 +11,9 @@ mod span;
 mod tests;
 mod value;
 
-use super::envelope::close_list;
+use super::envelope::{PARTIAL, close_list};
 use super::ids::write_trace_id;
+use crate::http::json;
 use common::ids::TraceId;
 use common::span::Span;
 use process::ProcessTable;
@@ -26,12 +27,14 @@ pub(crate) const WARNINGS: &str = "@jaeger@warnings";
 /// Writes the traces of one answer. Processes are written once per resource, whatever the number of traces.
 pub(crate) struct TraceWriter<'a> {
     processes: ProcessTable<'a>,
+    partial: bool,
 }
 
 impl<'a> TraceWriter<'a> {
-    /// `sort_processes` orders the tags of processes by key.
-    pub(crate) fn new(sort_processes: bool) -> Self {
+    /// `sort_processes` orders the tags of processes by key; traces of a `partial` answer bear a warning.
+    pub(crate) fn new(sort_processes: bool, partial: bool) -> Self {
         Self {
+            partial,
             processes: ProcessTable::new(sort_processes),
         }
     }
@@ -53,6 +56,13 @@ impl<'a> TraceWriter<'a> {
         close_list(out);
         out.extend_from_slice(b",\"processes\":{");
         self.processes.write(out);
-        out.extend_from_slice(b"},\"warnings\":null}");
+        out.extend_from_slice(b"},\"warnings\":");
+        if self.partial {
+            out.push(b'[');
+            json::string(out, PARTIAL);
+            out.extend_from_slice(b"]}");
+        } else {
+            out.extend_from_slice(b"null}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 fn rendered(spans: &[Span]) -> Value {
     let mut out = Vec::new();
-    TraceWriter::new(true).write(&mut out, TraceId(0xabu128.to_be_bytes()), spans);
+    TraceWriter::new(true, false).write(&mut out, TraceId(0xabu128.to_be_bytes()), spans);
     serde_json::from_slice(&out).unwrap()
 }
 
@@ -219,7 +219,7 @@ fn processes_are_told_apart_by_content_and_numbered_per_trace() {
             ..span()
         },
     ];
-    let mut writer = TraceWriter::new(true);
+    let mut writer = TraceWriter::new(true, false);
     let mut numbers = Vec::new();
     for spans in [&spans[..], &spans[2..]] {
         let mut out = Vec::new();

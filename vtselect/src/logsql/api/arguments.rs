@@ -15,6 +15,7 @@ use super::super::value::{parse_duration, parse_time};
 use super::super::{ParseContext, parse_filter, parse_query, quote_if_needed};
 use super::error::ApiError;
 use crate::http::{Params, tenant_of};
+use crate::query::{Reading, Wanted, asked_for_partial};
 
 /// The largest form that is read.
 const MAX_FORM: usize = 4 << 20;
@@ -120,6 +121,14 @@ impl Call {
             Some(time) => Ok(Some(time.ns)),
             None => Err(ApiError::bad_request(format!("cannot parse time {name:?}={text:?}"))),
         }
+    }
+
+    /// How the query may be answered: rows and numbers are counted on.
+    pub(super) fn wanted(&self) -> Result<Wanted, ApiError> {
+        Ok(Wanted {
+            reading: Reading::Numbers,
+            partial: asked_for_partial(&self.params).map_err(ApiError::bad_request)?,
+        })
     }
 
     fn timeout(&self) -> Result<Option<Duration>, ApiError> {

@@ -13,6 +13,7 @@ use super::super::run::{Engine, Scope};
 use super::LogsqlApi;
 use super::arguments::QueryCall;
 use super::error::ApiError;
+use crate::http::mark_partial;
 
 /// A query that may run.
 pub(super) struct Started {
@@ -25,7 +26,7 @@ pub(super) struct Started {
 impl LogsqlApi {
     /// Waits for the turn of the query.
     pub(super) async fn start(&self, call: &QueryCall, rate_seconds: Option<f64>) -> Result<Started, ApiError> {
-        let running = self.runner.begin(call.timeout).await?;
+        let running = self.runner.begin(call.timeout, call.call.wanted()?).await?;
         let guard = running.context().cancel_on_drop();
         let scope = Scope {
             tenant: call.call.tenant,
@@ -49,6 +50,7 @@ impl LogsqlApi {
         let began = Instant::now();
         let Started { engine, query, guard } = self.start(call, rate_seconds).await?;
         let explain = call.call.is_on("explain");
+        let limits = engine.limits().clone();
         let task = tokio::task::spawn_blocking(move || {
             let answer = work(&engine, &query);
             answer.map(|answer| match explain {
@@ -61,7 +63,7 @@ impl LogsqlApi {
         let text = call.query.to_string();
         self.runner.log_if_slow(began.elapsed(), &text, answer.is_err());
         answer
-            .map(json_response)
+            .map(|body| mark_partial(json_response(body), limits.is_partial()))
             .map_err(|error| ApiError::execution(&text, &error))
     }
 }

@@ -6,7 +6,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use common::contract::CancelOnDrop;
+use common::contract::{CancelOnDrop, QueryContext, QueryError};
 use futures::stream;
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,6 +22,7 @@ use super::arguments::{Call, QueryCall};
 use super::error::{ApiError, ErrorForm};
 use super::handle::Started;
 use super::ndjson::Lines;
+use crate::http::mark_partial;
 
 /// Lines are sent when there are so many bytes of them.
 const CHUNK: usize = 64 << 10;
@@ -29,6 +30,8 @@ const CHUNK: usize = 64 << 10;
 const CHUNKS: usize = 4;
 
 const LINES: HeaderValue = HeaderValue::from_static("application/stream+json");
+
+const LATE: &str = "a storage node could not be reached any more in the middle of the answer: it is not complete";
 
 /// A part of the answer.
 enum Chunk {
@@ -55,21 +58,26 @@ async fn respond(api: Arc<LogsqlApi>, request: Request) -> Result<Response, ApiE
             .await;
     }
     let Started { engine, query, guard } = api.start(&call, None).await?;
+    let limits = engine.limits().clone();
     let (send, mut chunks) = mpsc::channel(CHUNKS);
     let began = Instant::now();
     tokio::task::spawn_blocking(move || {
         let failed = produce(&engine, &query, &send);
         api.runner.log_if_slow(began.elapsed(), &query.to_string(), failed);
     });
-    match chunks.recv().await {
+    let first = chunks.recv().await;
+    let partial = limits.is_partial();
+    let response = match first {
         None => Err(ApiError::internal("the query ended without an answer")),
         Some(Chunk::Failed(error)) => Err(error),
         Some(Chunk::Last(bytes)) => Ok(([(CONTENT_TYPE, LINES)], bytes).into_response()),
         Some(Chunk::Some(first)) => {
-            let body = Body::from_stream(following(first, chunks, guard));
+            let unmarked = (!partial).then_some(limits);
+            let body = Body::from_stream(following(first, chunks, (guard, unmarked)));
             Ok((StatusCode::OK, [(CONTENT_TYPE, LINES)], body).into_response())
         }
-    }
+    };
+    response.map(|response| mark_partial(response, partial))
 }
 
 /// Asks for the newest rows where the query allows it, else for any.
@@ -125,11 +133,12 @@ fn produce(engine: &Engine, query: &Query, send: &mpsc::Sender<Chunk>) -> bool {
     result.is_err()
 }
 
-/// The chunks of a response. An error after the first of them is a line of its own, then the connection breaks.
+/// The chunks of a response. An error after the first of them is a line of its own, then the connection breaks; so does
+/// an answer that has become partial since its head was sent, which is why the limits of an `unmarked` one come along.
 fn following(
     first: Bytes,
     chunks: mpsc::Receiver<Chunk>,
-    guard: CancelOnDrop,
+    (guard, unmarked): (CancelOnDrop, Option<QueryContext>),
 ) -> impl futures::Stream<Item = Result<Bytes, std::io::Error>> {
     enum Next {
         Send(Bytes),
@@ -138,22 +147,30 @@ fn following(
         End,
     }
     stream::unfold(
-        (Next::Send(first), chunks, guard),
-        |(next, mut chunks, guard)| async move {
+        (Next::Send(first), chunks, guard, unmarked),
+        |(next, mut chunks, guard, unmarked)| async move {
             let (item, next) = match next {
                 Next::Send(bytes) => (Ok(bytes), Next::Receive),
                 Next::Break(message) => (Err(std::io::Error::other(message)), Next::End),
                 Next::End => return None,
                 Next::Receive => match chunks.recv().await? {
                     Chunk::Some(bytes) => (Ok(bytes), Next::Receive),
-                    Chunk::Last(bytes) => (Ok(bytes), Next::End),
-                    Chunk::Failed(error) => {
+                    Chunk::Last(bytes) if !became_partial(unmarked.as_ref()) => (Ok(bytes), Next::End),
+                    last => {
+                        let error = match last {
+                            Chunk::Failed(error) => error,
+                            _ => ApiError::from(QueryError::Unavailable(LATE.into())),
+                        };
                         let line = format!("{}\n", error.message());
                         (Ok(line.into()), Next::Break(error.message().to_owned()))
                     }
                 },
             };
-            Some((item, (next, chunks, guard)))
+            Some((item, (next, chunks, guard, unmarked)))
         },
     )
+}
+
+fn became_partial(unmarked: Option<&QueryContext>) -> bool {
+    unmarked.is_some_and(QueryContext::is_partial)
 }

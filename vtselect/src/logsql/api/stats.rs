@@ -121,7 +121,7 @@ fn vector(engine: &Engine, query: &Query, columns: &StatsColumns, at: i64) -> Re
         points.sort_by(|a, b| a.metric.cmp(&b.metric));
     }
     let time = seconds(at);
-    let mut out = head("vector");
+    let mut out = head("vector", engine.limits().is_partial());
     for (i, point) in points.iter().enumerate() {
         let comma = if i > 0 { "," } else { "" };
         // Writing to a String does not fail.
@@ -139,7 +139,7 @@ fn matrix(engine: &Engine, query: &Query, columns: &StatsColumns) -> Result<Stri
         let time = point.time.as_deref().and_then(parse_rfc3339).unwrap_or_default();
         series.entry(point.metric).or_default().push((time, point.value));
     }
-    let mut out = head("matrix");
+    let mut out = head("matrix", engine.limits().is_partial());
     for (i, (metric, mut points)) in series.into_iter().enumerate() {
         points.sort_by_key(|(time, _)| *time);
         let comma = if i > 0 { "," } else { "" };
@@ -156,6 +156,7 @@ fn matrix(engine: &Engine, query: &Query, columns: &StatsColumns) -> Result<Stri
     Ok(out)
 }
 
-fn head(kind: &str) -> String {
-    format!("{{\"status\":\"success\",\"data\":{{\"resultType\":\"{kind}\",\"result\":[")
+fn head(kind: &str, partial: bool) -> String {
+    let partial = if partial { "\"isPartial\":true," } else { "" };
+    format!("{{\"status\":\"success\",{partial}\"data\":{{\"resultType\":\"{kind}\",\"result\":[")
 }

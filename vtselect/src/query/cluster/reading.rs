@@ -1,0 +1,242 @@
+//! Sees one plan through: every slot and epoch of its scope is read from one node, whatever happens to nodes in the
+//! meantime, or the answer is marked as partial, or it fails.
+
+use super::attempt::{Attempt, Outcome};
+use super::delivered::Delivered;
+use super::health::{Belief, Health};
+use super::held::Out;
+use common::cluster::{ClusterState, ClusterView, NodeId, Scope, SlotSet, plan_reads};
+use common::contract::QueryError;
+use common::query::Plan;
+use metrics::counter;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// How long it is hoped that a node gets in sync, or that a suspected one answers: a new leader is there by then.
+const PATIENCE: Duration = Duration::from_millis(2_500);
+/// After how long it is looked first; then ever more rarely, since a node that is asked works for nothing.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What all readings of one query share.
+#[derive(Clone)]
+pub(super) struct Asker {
+    pub view: Arc<dyn ClusterView>,
+    pub health: Arc<Health>,
+    pub out: Out,
+}
+
+/// Something that is to be read.
+struct Todo {
+    scope: Scope,
+    /// Nodes that failed it
+    lost: BTreeSet<NodeId>,
+    /// Nodes that could not say whether they have everything
+    short: BTreeSet<NodeId>,
+    delivered: Delivered,
+    /// Until when it may wait for a node, and how long the next time
+    patience: Option<(Instant, Duration)>,
+    /// The last that went wrong
+    error: Option<QueryError>,
+}
+
+impl Todo {
+    fn of(scope: Scope) -> Self {
+        Self {
+            scope,
+            lost: BTreeSet::new(),
+            short: BTreeSet::new(),
+            delivered: Delivered::default(),
+            patience: None,
+            error: None,
+        }
+    }
+
+    /// The same for another scope within.
+    fn within(&self, scope: Scope) -> Self {
+        Self {
+            scope,
+            lost: self.lost.clone(),
+            short: self.short.clone(),
+            delivered: self.delivered.clone(),
+            patience: self.patience,
+            error: self.error.clone(),
+        }
+    }
+}
+
+/// What a task of the reading comes back with.
+enum Event {
+    Ended(Attempt, Todo, Outcome),
+    Again(Todo),
+}
+
+/// One plan under way.
+pub(super) struct Reading {
+    asker: Asker,
+    plan: Arc<Plan>,
+    tasks: JoinSet<Event>,
+    /// Who has answered for what
+    answered: Vec<(NodeId, SlotSet)>,
+}
+
+impl Reading {
+    /// Reads `scope`, and hands on what counts.
+    ///
+    /// # Errors
+    /// Those of the plan; [`QueryError::Unavailable`] where something cannot be reached and the query does not allow a
+    /// partial answer.
+    pub(super) async fn run(asker: Asker, plan: Arc<Plan>, scope: Scope) -> Result<Answered, QueryError> {
+        let mut reading = Self {
+            asker,
+            plan,
+            tasks: JoinSet::new(),
+            answered: Vec::new(),
+        };
+        reading.start(Todo::of(scope))?;
+        while let Some(event) = reading.tasks.join_next().await {
+            match event {
+                Ok(Event::Ended(attempt, todo, outcome)) => reading.ended(attempt, todo, outcome)?,
+                Ok(Event::Again(todo)) => reading.start(todo)?,
+                Err(error) => return Err(QueryError::Storage(error.to_string())),
+            }
+        }
+        Ok(Answered(reading.answered))
+    }
+
+    /// Asks nodes for it.
+    fn start(&mut self, todo: Todo) -> Result<(), QueryError> {
+        let state = self.asker.state()?;
+        let health = self.asker.health.clone();
+        let usable = |id| {
+            let failed = todo.lost.contains(&id) || todo.short.contains(&id);
+            !failed && state.in_sync(id) && health.is_alive(id)
+        };
+        let plan = plan_reads(&state, &todo.scope, usable);
+        for (id, scope) in plan.nodes {
+            self.ask(&state, id, todo.within(scope), false);
+        }
+        match plan.missing.is_empty() {
+            true => Ok(()),
+            false => self.missing(&state, todo.within(plan.missing)),
+        }
+    }
+
+    fn ask(&mut self, state: &ClusterState, id: NodeId, todo: Todo, last_resort: bool) {
+        let attempt = Attempt {
+            id,
+            node: self.asker.view.node(id),
+            scope: todo.scope.clone(),
+            version: state.version,
+            last_resort,
+            delivered: todo.delivered.clone(),
+        };
+        let (asker, plan) = (self.asker.clone(), self.plan.clone());
+        self.tasks.spawn(async move {
+            let outcome = attempt.run(&plan, asker.out, &asker.health).await;
+            Event::Ended(attempt, todo, outcome)
+        });
+    }
+
+    fn ended(&mut self, attempt: Attempt, mut todo: Todo, outcome: Outcome) -> Result<(), QueryError> {
+        match outcome {
+            Outcome::Complete => {
+                self.answered.push((attempt.id, attempt.scope.slot_set()));
+                Ok(())
+            }
+            Outcome::Failed(error) => Err(error),
+            Outcome::Lost(error) => {
+                counter!("vt_select_failovers_total").increment(1);
+                tracing::warn!(node = %attempt.id, %error, "a storage node failed a query");
+                if matches!(error, QueryError::Unavailable(_)) {
+                    self.asker.health.suspect(attempt.id);
+                }
+                todo.lost.insert(attempt.id);
+                todo.error = Some(error);
+                self.start(todo)
+            }
+            Outcome::NotInSync => {
+                self.asker.view.refresh(attempt.version);
+                todo.short.insert(attempt.id);
+                self.start(todo)
+            }
+        }
+    }
+
+    /// No node that is in sync and alive holds it: waits for one if there is hope; else takes what others have, if a
+    /// partial answer is allowed.
+    fn missing(&mut self, state: &ClusterState, mut todo: Todo) -> Result<(), QueryError> {
+        let context = &self.asker.out.context;
+        if self.is_hopeful(state, &todo) {
+            let patience = PATIENCE.min(context.remaining() / 2);
+            let (until, pause) = todo.patience.unwrap_or_else(|| (Instant::now() + patience, PAUSE));
+            if Instant::now() < until {
+                todo.short.clear();
+                todo.patience = Some((until, pause * 2));
+                self.tasks.spawn(async move {
+                    tokio::time::sleep(pause).await;
+                    Event::Again(todo)
+                });
+                return Ok(());
+            }
+        }
+        if !context.is_partial_allowed() {
+            return Err(refusal(&todo));
+        }
+        context.mark_partial();
+        let health = self.asker.health.clone();
+        let left = |id| !todo.lost.contains(&id) && health.of(id) != Belief::Dead;
+        for (id, scope) in plan_reads(state, &todo.scope, left).nodes {
+            self.ask(state, id, todo.within(scope), true);
+        }
+        Ok(())
+    }
+
+    /// Whether a node that holds some of it may answer soon.
+    fn is_hopeful(&self, state: &ClusterState, todo: &Todo) -> bool {
+        let soon = |id: NodeId| {
+            let suspect = self.asker.health.of(id) == Belief::Suspect;
+            state.in_sync(id) && !todo.lost.contains(&id) && (suspect || todo.short.contains(&id))
+        };
+        !plan_reads(state, &todo.scope, soon).nodes.is_empty()
+    }
+}
+
+impl Asker {
+    pub(super) fn state(&self) -> Result<Arc<ClusterState>, QueryError> {
+        let unknown = || QueryError::Unavailable("no storage node has told the state of the cluster yet".into());
+        self.view.state().ok_or_else(unknown)
+    }
+}
+
+fn refusal(todo: &Todo) -> QueryError {
+    let slots = todo.scope.slot_set().len();
+    let cause = todo
+        .error
+        .as_ref()
+        .map_or_else(String::new, |error| format!(" ({error})"));
+    QueryError::Unavailable(format!(
+        "no storage node that is in sync and reachable holds {slots} of {} slots{cause}",
+        todo.scope.slots
+    ))
+}
+
+/// Who has answered for which slots.
+pub(super) struct Answered(Vec<(NodeId, SlotSet)>);
+
+impl Answered {
+    /// Slots of which several nodes have answered for some epochs each.
+    pub(super) fn shared_slots(&self) -> SlotSet {
+        let mut shared = SlotSet::new();
+        for (at, (id, slots)) in self.0.iter().enumerate() {
+            for (other, others) in self.0.iter().skip(at + 1) {
+                if id != other {
+                    shared.extend(&slots.intersection(others));
+                }
+            }
+        }
+        shared
+    }
+}
