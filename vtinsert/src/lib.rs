@@ -2,7 +2,8 @@
 //! span once ([`validate`](otlp::validate)) and hand the batch to a [`common::contract::SpanSink`]. They know neither
 //! how spans are stored nor how they are queried.
 //!
-//! A composition root builds one [`Receiver`] and mounts [`Receiver::http_router`] and [`Receiver::grpc_service`].
+//! A composition root builds one [`Receiver`] and mounts [`Receiver::http_router`] and [`Receiver::grpc_service`]. That of
+//! the program `vtinsert`, whose sink is a cluster, is [`node`].
 
 mod admission;
 mod body;
@@ -11,6 +12,7 @@ mod config;
 mod decompress;
 mod error;
 mod metrics;
+pub mod node;
 pub mod otlp;
 mod receiver;
 mod rpc_status;

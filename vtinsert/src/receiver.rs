@@ -23,7 +23,7 @@ const INLINE_JSON: usize = 64 << 10;
 /// Takes requests of all protocols and hands their spans to one sink.
 pub struct Receiver {
     sink: Arc<dyn SpanSink>,
-    window: TimeWindow,
+    window: Box<dyn Fn() -> TimeWindow + Send + Sync>,
     limits: SpanLimits,
     body_limits: BodyLimits,
     admission: Admission,
@@ -60,11 +60,20 @@ struct Prepared {
 impl Receiver {
     /// Spans must start within `window` of the wall clock. Metrics go to the recorder installed at this time.
     pub fn new(config: InsertConfig, window: TimeWindow, sink: Arc<dyn SpanSink>) -> Arc<Self> {
+        Self::with_window(config, move || window, sink)
+    }
+
+    /// The same with a window that may change: it is asked for with each request.
+    pub fn with_window(
+        config: InsertConfig,
+        window: impl Fn() -> TimeWindow + Send + Sync + 'static,
+        sink: Arc<dyn SpanSink>,
+    ) -> Arc<Self> {
         metrics::describe();
         let requests = usize::try_from(config.insert_max_concurrent).unwrap_or(usize::MAX);
         Arc::new(Self {
             sink,
-            window,
+            window: Box::new(window),
             limits: SpanLimits {
                 max_attributes: usize::try_from(config.insert_max_attributes).unwrap_or(usize::MAX),
                 max_value_depth: usize::from(config.insert_max_value_depth),
@@ -116,7 +125,7 @@ impl Receiver {
     ) -> Result<Rejections, InsertError> {
         let _slot = self.admission.slot().await?;
         let tenant = delivery.tenant;
-        let validator = Validator::new(self.limits, self.window.around(UnixNanos::now()));
+        let validator = Validator::new(self.limits, (self.window)().around(UnixNanos::now()));
         let limit = self.body_limits.size.as_usize();
         let prepared = if delivery.is_small() {
             delivery.prepare(&validator, limit)?

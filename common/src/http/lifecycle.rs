@@ -5,6 +5,8 @@ use tokio::sync::watch;
 /// A phase; they follow each other in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
+    /// Answers requests as well as it can, and is not ready for them yet.
+    Starting,
     Serving,
     /// Still serving, but asking load balancers to go elsewhere.
     Leaving,
@@ -20,6 +22,11 @@ impl Lifecycle {
     /// Begins in [`Phase::Serving`].
     pub fn new() -> Self {
         Self(watch::Sender::new(Phase::Serving))
+    }
+
+    /// Begins in [`Phase::Starting`].
+    pub fn starting() -> Self {
+        Self(watch::Sender::new(Phase::Starting))
     }
 
     pub fn phase(&self) -> Phase {

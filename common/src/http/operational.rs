@@ -33,9 +33,10 @@ pub fn operational_router(operational: Operational) -> Router {
         .with_state(operational)
 }
 
-/// 200 while serving; 503 as soon as the end has begun, though requests are still answered.
+/// 200 while serving; 503 before that, and as soon as the end has begun, though requests are still answered.
 async fn health(State(operational): State<Operational>) -> Response {
     match operational.lifecycle.phase() {
+        Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n").into_response(),
         Phase::Serving => "OK".into_response(),
         Phase::Leaving | Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n").into_response(),
     }
