@@ -1,12 +1,10 @@
 //! What this node answers to others.
 
 use super::core::Core;
-use super::peer::{
-    ConsensusMessage, Forwarded, HintsQuery, Introduction, Joined, LeaseReply, LeaseRequest, Peer, PeerError,
-};
+use super::peer::{ConsensusMessage, Forwarded, Introduction, Joined, LeaseReply, LeaseRequest, Peer, PeerError};
 use super::propose::{Done, ProposeError};
 use async_trait::async_trait;
-use common::cluster::{Command, NewMember, Refused};
+use common::cluster::{Command, NewMember, NodeId, Refused};
 use std::time::Duration;
 
 /// How long a node waits to come to the state that a count of hints asks for.
@@ -61,17 +59,28 @@ impl Peer for Core {
         Ok(Joined { cluster })
     }
 
-    async fn hints(&self, query: HintsQuery) -> Result<u64, PeerError> {
-        if !self.wait_version(query.version, CATCH_UP).await {
-            return Err(PeerError::Refused(format!("not at version {} yet", query.version)));
+    async fn hints_for(&self, target: NodeId) -> Result<u64, PeerError> {
+        Ok(self.hints_for_now(target))
+    }
+
+    async fn confirm_no_hints(&self, target: NodeId, generation: u64, version: u64) -> Result<bool, PeerError> {
+        if !self.wait_version(version, CATCH_UP).await {
+            return Err(PeerError::Refused(format!("not at version {version} yet")));
         }
-        // What is being stored is counted first: a hint that becomes durable in between is counted twice, not missed.
-        let under_way = self.hints.under_way(query.target);
-        Ok(under_way.saturating_add(self.store.hints_for(query.target)))
+        let state = self.state();
+        let mark = state.as_ref().and_then(|state| state.member(target)?.mark);
+        let closing = mark.is_some_and(|mark| mark.generation == generation && mark.closing);
+        Ok(closing && self.hints_for_now(target) == 0)
     }
 }
 
 impl Core {
+    /// What is being stored is counted first: a hint that becomes durable in between is counted twice, not missed.
+    pub(super) fn hints_for_now(&self, target: NodeId) -> u64 {
+        let under_way = self.hints.under_way(target);
+        under_way.saturating_add(self.store.hints_for(target))
+    }
+
     async fn update_member(&self, member: NewMember) -> Result<(), PeerError> {
         let last_day = self.store.last_day();
         let updated = self.proposer.propose(Command::UpdateMember { member, last_day }).await;

@@ -1,12 +1,13 @@
 //! The storage node as a member of a cluster: the agreement on the cluster's state, how a node comes into it, who may
-//! answer reads, and how marks are lifted. It knows nothing of spans, and nothing of sockets: other nodes are
-//! [`Peer`]s.
+//! answer reads, and how marks are lifted. It knows nothing of spans, and outside of [`grpc`]
+//! nothing of sockets: other nodes are [`Peer`]s.
 
 mod answers;
 mod core;
 pub mod disk;
 mod duties;
 mod entry;
+pub mod grpc;
 mod hints;
 mod identity;
 mod lease;
@@ -25,8 +26,7 @@ pub use hints::HintPass;
 pub use lease::LEASE;
 pub use node::{ClusterNode, Membership};
 pub use peer::{
-    ConsensusCall, ConsensusMessage, Forwarded, HintsQuery, Introduction, Joined, LeaseReply, LeaseRequest, Peer,
-    PeerError, Peers,
+    ConsensusCall, ConsensusMessage, Forwarded, Introduction, Joined, LeaseReply, LeaseRequest, Peer, PeerError, Peers,
 };
 pub use propose::{Done, ProposeError};
 pub use raft::{ConsensusConfig, ConsensusError, ConsensusView, Reply};

@@ -6,7 +6,7 @@ use super::duties;
 use super::entry::{self, Search};
 use super::hints::HintPass;
 use super::identity::Identity;
-use super::peer::{Introduction, Peer, Peers};
+use super::peer::{Introduction, Peer, PeerError, Peers};
 use super::propose::{Done, ProposeError, Proposer};
 use super::raft::{Consensus, ConsensusConfig, ConsensusView};
 use common::cluster::{ClusterId, ClusterState, Command, NodeId};
@@ -165,6 +165,20 @@ impl ClusterNode {
                 "node {target} does not bear an open mark of generation {generation}"
             ))
         })
+    }
+
+    /// How many hints this node keeps for another, those that are being stored included.
+    pub fn hints_for(&self, target: NodeId) -> u64 {
+        self.core.hints_for_now(target)
+    }
+
+    /// Whether this node keeps no hint for `target` and takes none for the mark of `generation`; looks once the state
+    /// `version`, which closes that mark, is applied.
+    ///
+    /// # Errors
+    /// When that is not applied within a second.
+    pub async fn confirm_no_hints(&self, target: NodeId, generation: u64, version: u64) -> Result<bool, PeerError> {
+        self.core.confirm_no_hints(target, generation, version).await
     }
 
     /// Whether what this node answers is complete: it has no mark, and holds a read lease.

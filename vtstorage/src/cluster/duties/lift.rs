@@ -2,7 +2,7 @@
 
 use super::{is_well, others};
 use crate::cluster::core::Core;
-use crate::cluster::peer::{HintsQuery, Peer};
+use crate::cluster::peer::{Peer, PeerError};
 use common::cluster::{ClusterState, Command, Mark, NodeId};
 use futures::future::join_all;
 use std::time::Duration;
@@ -26,19 +26,21 @@ pub(super) async fn lift_marks(core: &Core, state: &ClusterState) {
 
 /// Asks all other members. Once the mark is closing, those count that have applied that.
 async fn nobody_holds_hints(core: &Core, state: &ClusterState, target: NodeId, mark: Mark) -> bool {
-    let version = if mark.closing { state.version } else { 0 };
-    let query = HintsQuery { target, version };
     let counts = others(state, target).map(|(id, addr)| async move {
-        let peer = core.peers.at(addr);
-        let count = async {
-            match id == core.id() {
-                true => core.hints(query).await,
-                false => peer.hints(query).await,
-            }
+        let counted = match id == core.id() {
+            true => timeout(COUNT, holds_none(core, state, target, mark)).await,
+            false => timeout(COUNT, holds_none(&*core.peers.at(addr), state, target, mark)).await,
         };
-        matches!(timeout(COUNT, count).await, Ok(Ok(0)))
+        matches!(counted, Ok(Ok(true)))
     });
     join_all(counts).await.into_iter().all(|none| none)
+}
+
+async fn holds_none(peer: &dyn Peer, state: &ClusterState, target: NodeId, mark: Mark) -> Result<bool, PeerError> {
+    match mark.closing {
+        true => peer.confirm_no_hints(target, mark.generation, state.version).await,
+        false => peer.hints_for(target).await.map(|hints| hints == 0),
+    }
 }
 
 async fn advance(core: &Core, node: NodeId, mark: Mark) {

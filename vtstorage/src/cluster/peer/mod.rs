@@ -74,14 +74,6 @@ pub struct Joined {
     pub cluster: ClusterId,
 }
 
-/// How many hints a node keeps for another.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct HintsQuery {
-    pub target: NodeId,
-    /// The state to be applied before the count; 0 for any
-    pub version: u64,
-}
-
 /// Why a node did not answer.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum PeerError {
@@ -108,8 +100,12 @@ pub trait Peer: Send + Sync + 'static {
     /// The node passes it on to the leader.
     async fn join(&self, member: NewMember) -> Result<Joined, PeerError>;
 
-    /// How many hints it keeps, those that are being stored included.
-    async fn hints(&self, query: HintsQuery) -> Result<u64, PeerError>;
+    /// How many hints it keeps for `target`, those that are being stored included.
+    async fn hints_for(&self, target: NodeId) -> Result<u64, PeerError>;
+
+    /// Whether it keeps no hint for `target` and takes none for the mark of `generation`: it has applied the state
+    /// `version`, which closes that mark, before it looks.
+    async fn confirm_no_hints(&self, target: NodeId, generation: u64, version: u64) -> Result<bool, PeerError>;
 }
 
 /// The way to nodes, by their address (`host:port`). Connections are made when they are first needed, and kept.
