@@ -402,6 +402,7 @@ fn describe(answer: Answer) -> String {
         Answer::Services(names) => format!("{} services", names.len()),
         Answer::Operations(names) => format!("{} operations", names.len()),
         Answer::AttributeNames(names) => format!("{} names", names.len()),
+        Answer::Columns { spans, stats } => format!("{} columns, {stats:?}", spans.len()),
         Answer::Calls { edges, stats } => format!(
             "{} edges, {} calls, {stats:?}",
             edges.len(),

@@ -4,7 +4,9 @@ use super::{aggregate, rows};
 use crate::contract::{QueryContext, QueryError};
 use crate::ids::TraceId;
 use crate::query::eval::{self, CompiledFilter};
-use crate::query::{Answer, AttrLevel, CallEdge, CatalogueQuery, FoundTrace, Operation, Order, Plan, ScanStats, Shape};
+use crate::query::{
+    Answer, AttrLevel, CallEdge, CatalogueQuery, FoundTrace, Operation, Order, Plan, ScanStats, Shape, present_columns,
+};
 use crate::span::{Span, SpanKind, Trace};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -28,6 +30,7 @@ pub fn answer(plan: &Plan, spans: &[Span], context: &QueryContext) -> Result<Ans
             groups: aggregate::groups(query, &matching(plan, spans)?, context)?,
             stats: stats_of(spans),
         },
+        Shape::Columns => columns(&matching(plan, spans)?, spans),
     };
     whole.finish(plan);
     Ok(whole)
@@ -63,6 +66,17 @@ fn matching<'s>(plan: &Plan, spans: &'s [Span]) -> Result<Vec<&'s Span>, QueryEr
 
 fn in_scope(plan: &Plan, filter: &CompiledFilter, span: &Span) -> bool {
     plan.range.contains(span.start) && eval::matches(filter, span)
+}
+
+fn columns(matching: &[&Span], spans: &[Span]) -> Answer {
+    let mut counts = BTreeMap::new();
+    for span in matching {
+        present_columns(span, &mut |column| *counts.entry(column).or_default() += 1);
+    }
+    Answer::Columns {
+        spans: counts,
+        stats: stats_of(spans),
+    }
 }
 
 fn search(plan: &Plan, order: Order, spans: &[Span], context: &QueryContext) -> Result<Answer, QueryError> {

@@ -1,6 +1,6 @@
 //! Answers, in parts that merge: across blocks of a node and across nodes.
 
-use super::{AttrLevel, CatalogueQuery, Groups, Order, Plan, RowPart, Shape, merge_groups};
+use super::{AttrLevel, CatalogueQuery, Column, Groups, Order, Plan, RowPart, Shape, merge_groups};
 use crate::span::{SpanKind, Trace};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,6 +76,11 @@ pub enum Answer {
         groups: Groups,
         stats: ScanStats,
     },
+    /// For [`Shape::Columns`]: the number of spans by column; of events and links each has an index.
+    Columns {
+        spans: BTreeMap<Column, u64>,
+        stats: ScanStats,
+    },
 }
 
 impl Answer {
@@ -99,6 +104,10 @@ impl Answer {
             },
             Shape::Aggregate(query) => Self::Groups {
                 groups: query.empty_groups(),
+                stats: ScanStats::default(),
+            },
+            Shape::Columns => Self::Columns {
+                spans: BTreeMap::new(),
                 stats: ScanStats::default(),
             },
         }
@@ -126,6 +135,12 @@ impl Answer {
             }
             (Self::Groups { groups, stats }, Self::Groups { groups: more, stats: s }) => {
                 merge_groups(groups, more);
+                stats.add(&s);
+            }
+            (Self::Columns { spans, stats }, Self::Columns { spans: more, stats: s }) => {
+                for (column, count) in more {
+                    *spans.entry(column).or_default() += count;
+                }
                 stats.add(&s);
             }
             _ => debug_assert!(false, "parts of one answer have one shape"),

@@ -9,6 +9,7 @@ mod field_text;
 mod filter;
 pub mod logsql;
 mod plan;
+mod present;
 mod rows;
 mod text;
 
@@ -18,5 +19,6 @@ pub use column::{AttrLevel, Column, EventField, LinkField, SpanField};
 pub use field_text::{EMPTY as EMPTY_TEXT, attribute_text, double_text, field_text, is_attribute};
 pub use filter::{Filter, Predicate};
 pub use plan::{CatalogueQuery, Order, Plan, Shape};
+pub use present::{EVENT_FIELDS, LINK_FIELDS, SPAN_FIELDS, has_text, inner_keys, present_columns, present_keys};
 pub use rows::{ColumnRows, Projection, RowOrder, RowPart, RowValues, RowsQuery};
 pub use text::{TextMatch, TextMatcher};

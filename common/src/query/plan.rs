@@ -46,6 +46,8 @@ pub enum Shape {
     Rows(RowsQuery),
     /// Groups of the spans that match filter and time range, with statistics.
     Aggregate(AggregateQuery),
+    /// The columns of the spans that match filter and time range, with the number of spans that show each of them.
+    Columns,
 }
 
 /// One query, in no language.

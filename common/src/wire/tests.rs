@@ -288,6 +288,10 @@ fn each_kind_of_answer_survives() {
             groups: Groups::from([(Vec::new(), Vec::new())]),
             stats: stats(),
         },
+        Answer::Columns {
+            spans: [(Column::span("k"), 2), (Column::Field(SpanField::Name), 3)].into(),
+            stats: stats(),
+        },
     ];
     for answer in answers {
         assert!(same(&crossed(&answer), &answer), "{answer:?}");
@@ -371,6 +375,7 @@ fn shapes() -> Vec<Shape> {
             by: vec![by],
             functions: vec![function],
         }),
+        Shape::Columns,
     ]
 }
 

@@ -106,7 +106,7 @@ impl World {
 
 const TRACES: u64 = 40;
 const DAYS: u64 = 3;
-const KEYS: [&str; 7] = ["a", "b", "http.status_code", "service.name", "ü", "", "deep.key"];
+const KEYS: [&str; 8] = ["a", "b", "http.status_code", "service.name", "ü", "", "deep.key", "a.k"];
 const TEXTS: [&str; 7] = ["x", "xy", "1", "", "true", "GET /", "été"];
 const NAMES: [&str; 5] = ["GET /", "GET /cart", "work", "", "x"];
 
@@ -232,7 +232,8 @@ pub fn random_plan(random: &mut Random) -> Plan {
         filter,
         shape,
     };
-    match random.below(12) {
+    match random.below(14) {
+        12 | 13 => plan(random_range(random), random_filter(random, 2), Shape::Columns),
         0 => Plan::traces_by_id(TENANT, (0..random.below(5)).map(|_| random_trace_id(random)).collect()),
         1 => plan(random_range(random), Filter::All, Shape::Calls),
         2 => {

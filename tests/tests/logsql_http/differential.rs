@@ -305,7 +305,9 @@ fn random_stats(random: &mut Random) -> String {
 fn random_pipes(random: &mut Random) -> String {
     let keys = random_keys(random);
     let keys = if keys.is_empty() { "name".to_owned() } else { keys };
-    match random.below(14) {
+    match random.below(16) {
+        14 => "| field_names".to_owned(),
+        15 => format!("| facets 1000 max_values_per_field {}", 1 + random.below(50)),
         0 => String::new(),
         1 => format!("| fields _time, {keys}"),
         2 => format!("| uniq by ({keys}) with hits"),

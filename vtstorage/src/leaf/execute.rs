@@ -4,7 +4,7 @@ use super::aggregate::{self, Aggregation};
 use super::query::{Damage, Query, TraceIndex};
 use super::stream::{self, Parts};
 use super::traces::Reach;
-use super::{calls, catalogue, rows, search, traces};
+use super::{calls, catalogue, columns, rows, search, traces};
 use crate::engine::error::StorageError;
 use crate::engine::store::{View, WorkPool};
 use common::cluster::Scope;
@@ -91,6 +91,11 @@ fn execute(query: &Arc<Query>, parts: &Arc<Parts>, task: Task) -> Result<(), Sto
         }
         Shape::Catalogue(question) => Ok(parts.send(catalogue::answer(query, question)?, 0)?),
         Shape::Rows(what) => rows::rows(query, parts, what),
+        Shape::Columns => {
+            let spans = columns::count(query)?;
+            let stats = query.take_stats();
+            Ok(parts.send(Answer::Columns { spans, stats }, 0)?)
+        }
         // Made ready above.
         Shape::Aggregate(_) => Ok(()),
         Shape::Calls => {

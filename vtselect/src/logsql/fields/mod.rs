@@ -22,7 +22,7 @@ mod tests;
 mod values;
 
 pub use field::Field;
-pub use names::{column_name, intrinsic_names};
+pub use names::column_name;
 pub use span_rows::{column_rank, span_rows};
 pub use stream::{Stream, StreamTexts};
 pub use values::{column_texts, time_text};

@@ -45,11 +45,6 @@ const LINK_FIELDS: [(&str, LinkField); 5] = [
     ("link_dropped_attributes_count", LinkField::DroppedAttributesCount),
 ];
 
-/// The names of the fields that a span itself has, sorted.
-pub fn intrinsic_names() -> impl Iterator<Item = &'static str> {
-    INTRINSIC.iter().map(|(name, _)| *name)
-}
-
 /// The column of a name; `None` for names that no span has.
 pub(super) fn parse_column(name: &str) -> Option<Column> {
     if let Ok(at) = INTRINSIC.binary_search_by(|(intrinsic, _)| (*intrinsic).cmp(name)) {

@@ -241,6 +241,6 @@ fn columns<'f>(mut names: impl Iterator<Item = &'f str>) -> Option<Vec<Column>> 
 }
 
 /// The column of the time of a span.
-pub(super) fn start() -> Column {
+pub fn start() -> Column {
     Column::Field(SpanField::Start)
 }

@@ -10,7 +10,7 @@ mod order;
 mod tests;
 
 pub use filter::{SplitFilter, split};
-pub use groups::Grouping;
+pub use groups::{Grouping, start};
 pub use layout::Layout;
 pub use needed::{Needed, needed};
 pub use order::order;

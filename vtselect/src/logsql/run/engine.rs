@@ -255,7 +255,8 @@ fn add_stats(all: &mut ScanStats, part: &Answer) {
         Answer::Traces { stats, .. }
         | Answer::Calls { stats, .. }
         | Answer::Rows { stats, .. }
-        | Answer::Groups { stats, .. } => all.add(stats),
+        | Answer::Groups { stats, .. }
+        | Answer::Columns { stats, .. } => all.add(stats),
         Answer::Services(_) | Answer::Operations(_) | Answer::AttributeNames(_) => {}
     }
 }

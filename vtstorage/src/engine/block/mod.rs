@@ -13,6 +13,7 @@ mod names;
 mod nested;
 mod order;
 mod pages;
+mod present;
 mod prune;
 mod slots;
 mod source;

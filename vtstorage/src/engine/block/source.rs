@@ -209,7 +209,12 @@ impl<'b> BlockRows<'b> {
     }
 
     /// The values of column `number` of `table` in the pages with wanted rows.
-    fn column(&mut self, table: &TableMeta, number: usize, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
+    pub(super) fn column(
+        &mut self,
+        table: &TableMeta,
+        number: usize,
+        want: &RowSet,
+    ) -> Result<Option<Loaded>, StorageError> {
         let Some(meta) = table.columns.get(number) else {
             return Ok(None);
         };
@@ -328,10 +333,21 @@ impl<'b> BlockRows<'b> {
     }
 
     fn event(&mut self, field: &EventField, index: Option<u32>, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
+        let spans = &self.header().columns.spans;
+        let owners = nested::owners(&mut self.pages, spans, &Field::EventsEnd)?;
+        let loaded = self.event_values(field, &owners)?;
+        Ok(loaded.and_then(|loaded| values::for_owners(loaded, &owners, index, want)))
+    }
+
+    /// The values of events by the number of the event.
+    pub(super) fn event_values(
+        &mut self,
+        field: &EventField,
+        owners: &[(u32, u32)],
+    ) -> Result<Option<Loaded>, StorageError> {
         let columns = &self.header().columns;
-        let owners = nested::owners(&mut self.pages, &columns.spans, &Field::EventsEnd)?;
         let all = RowSet::of_range(columns.events.rows, 0..columns.events.rows);
-        let loaded = match field {
+        Ok(match field {
             EventField::Name => {
                 let mut out = Gathered::new(&columns.event.name);
                 out.read(&mut self.pages, 0..columns.events.rows)?;
@@ -340,13 +356,12 @@ impl<'b> BlockRows<'b> {
                     values: out.finish(&mut self.pages)?,
                 })
             }
-            EventField::Time => Some(self.event_times(&owners)?),
+            EventField::Time => Some(self.event_times(owners)?),
             EventField::DroppedAttributesCount => {
                 Some(self.counts(&columns.events, &Field::DroppedAttributes, &all)?)
             }
             EventField::Attr(key) => self.attr(&columns.events, key, &all)?,
-        };
-        Ok(loaded.and_then(|loaded| values::for_owners(loaded, &owners, index, want)))
+        })
     }
 
     fn event_times(&mut self, owners: &[(u32, u32)]) -> Result<Loaded, StorageError> {
@@ -363,17 +378,27 @@ impl<'b> BlockRows<'b> {
     }
 
     fn link(&mut self, field: &LinkField, index: Option<u32>, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
+        let spans = &self.header().columns.spans;
+        let owners = nested::owners(&mut self.pages, spans, &Field::LinksEnd)?;
+        let loaded = self.link_values(field, &owners)?;
+        Ok(loaded.and_then(|loaded| values::for_owners(loaded, &owners, index, want)))
+    }
+
+    /// The values of links by the number of the link.
+    pub(super) fn link_values(
+        &mut self,
+        field: &LinkField,
+        owners: &[(u32, u32)],
+    ) -> Result<Option<Loaded>, StorageError> {
         let columns = &self.header().columns;
         let all = RowSet::of_range(columns.links.rows, 0..columns.links.rows);
-        let owners = nested::owners(&mut self.pages, &columns.spans, &Field::LinksEnd)?;
-        let loaded = match field {
-            LinkField::TraceId | LinkField::SpanId => self.link_ids(*field == LinkField::TraceId, &owners)?,
+        Ok(match field {
+            LinkField::TraceId | LinkField::SpanId => self.link_ids(*field == LinkField::TraceId, owners)?,
             LinkField::TraceState => Some(self.link_trace_states()?),
             LinkField::Flags => Some(self.counts(&columns.links, &Field::Flags, &all)?),
             LinkField::DroppedAttributesCount => Some(self.counts(&columns.links, &Field::DroppedAttributes, &all)?),
             LinkField::Attr(key) => self.attr(&columns.links, key, &all)?,
-        };
-        Ok(loaded.and_then(|loaded| values::for_owners(loaded, &owners, index, want)))
+        })
     }
 
     /// The ids that links point to, read with their spans' rows.
@@ -498,7 +523,7 @@ fn attr_column<'t>(table: &'t TableMeta, key: &str) -> Option<&'t ColumnMeta> {
     columns.find(|c| matches!(&c.field, Field::Attr(k) if k == key))
 }
 
-fn may_have_maps(column: &ColumnMeta) -> bool {
+pub(super) fn may_have_maps(column: &ColumnMeta) -> bool {
     matches!(column.kind, None | Some(CellKind::Map))
 }
 

@@ -194,7 +194,7 @@ pub(super) fn has_map(maps: &Loaded, key: &str) -> bool {
 }
 
 /// The values that are maps, with their rows.
-fn each_map(loaded: &Loaded) -> impl Iterator<Item = (u32, &[Attribute])> {
+pub(super) fn each_map(loaded: &Loaded) -> impl Iterator<Item = (u32, &[Attribute])> {
     let (value, count) = match &loaded.values {
         Values::Const { value, count } => (Some(value), *count),
         Values::Mixed(values) => (None, values.len()),

@@ -177,6 +177,13 @@ proptest! {
             let (found, expected) = (split.answer(&plan, &view), unrestricted(&plan, &view));
             let groups = |answer| aggregate::tests::comparable(aggregate::tests::groups(answer));
             prop_assert_eq!(groups(found), groups(expected), "{:?}", plan);
+            let plan = Plan { shape: Shape::Columns, ..plan };
+            let columns = |answer| match answer {
+                Answer::Columns { spans, .. } => spans,
+                other => panic!("columns were asked for, not {other:?}"),
+            };
+            let (found, expected) = (split.answer(&plan, &view), unrestricted(&plan, &view));
+            prop_assert_eq!(columns(found), columns(expected), "{:?}", plan);
         }
     }
 }
