@@ -3,6 +3,7 @@
 
 pub mod cluster;
 pub mod engine;
+pub mod hints;
 pub mod leaf;
 
 pub use engine::store::{Engine, StorageConfig};

@@ -31,7 +31,7 @@ pub struct ReplicaWrite {
     /// Bytes of the message, not compressed: the sum over the parts
     pub length: u32,
     /// OTLP `TracesData` messages, one for each part, one after the other (which is one `TracesData` again), compressed
-    /// as one zstd frame; raw where `compressed` is false
+    /// as one zstd frame, or several that follow each other; raw where `compressed` is false
     pub payload: Bytes,
     pub compressed: bool,
 }

@@ -39,7 +39,7 @@ pub mod view;
 mod wal;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
