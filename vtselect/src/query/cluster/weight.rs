@@ -1,6 +1,6 @@
 //! About how much memory parts of answers take.
 
-use common::query::{Answer, RowPart, RowValues};
+use common::query::{Answer, Column, EventField, LinkField, RowPart, RowValues};
 use common::span::Span;
 use common::value::{AttrValue, Attribute};
 
@@ -16,6 +16,7 @@ pub(super) fn of_answer(answer: &Answer) -> usize {
             .keys()
             .map(|edge| 128 + edge.parent.len() + edge.child.len())
             .sum(),
+        Answer::Columns { spans, .. } => spans.keys().map(of_column_name).sum(),
         Answer::Groups { groups, .. } => {
             let of_group = |(key, states): (&Vec<_>, &Vec<common::query::logsql::stats::State>)| {
                 let states: usize = states.iter().map(|state| state.memory_bytes()).sum();
@@ -23,6 +24,21 @@ pub(super) fn of_answer(answer: &Answer) -> usize {
             };
             groups.iter().map(of_group).sum()
         }
+    }
+}
+
+fn of_column_name(column: &Column) -> usize {
+    match column {
+        Column::Attr { key, .. }
+        | Column::Event {
+            field: EventField::Attr(key),
+            ..
+        }
+        | Column::Link {
+            field: LinkField::Attr(key),
+            ..
+        } => 80 + key.len(),
+        Column::Field(_) | Column::Event { .. } | Column::Link { .. } => 64,
     }
 }
 
