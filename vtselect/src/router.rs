@@ -35,12 +35,16 @@ pub fn http_router(config: &SelectConfig, source: Arc<dyn SpanSource>) -> Router
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::AllowPartial;
     use async_trait::async_trait;
     use axum::body::{Body, to_bytes};
     use axum::http::{Method, Request, Response};
     use common::contract::{AnswerStream, QueryContext, QueryError};
+    use common::ids::TraceId;
     use common::memory::MemoryStore;
     use common::query::Plan;
+    use common::span::Span;
+    use futures::StreamExt as _;
     use std::time::Duration;
     use tower::ServiceExt;
 
@@ -138,5 +142,89 @@ mod tests {
             let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
             assert_eq!(body["errors"], serde_json::json!([{"code": status, "msg": message}]));
         }
+    }
+
+    /// Answers with one trace where a partial answer is allowed.
+    struct Short;
+
+    #[async_trait]
+    impl SpanSource for Short {
+        async fn query(&self, plan: Plan, context: QueryContext) -> Result<AnswerStream, QueryError> {
+            if !context.is_partial_allowed() {
+                return Err(QueryError::Unavailable("a node is away".into()));
+            }
+            context.mark_partial();
+            let span = Span {
+                trace_id: TraceId([7; 16]),
+                ..Span::default()
+            };
+            let answer = common::memory::answer(&plan, &[span], &context)?;
+            Ok(futures::stream::iter([Ok(answer)]).boxed())
+        }
+    }
+
+    async fn ask_short(flag: AllowPartial, path: &str) -> (u16, bool, String) {
+        let config = SelectConfig {
+            search_allow_partial_response: flag,
+            ..SelectConfig::default()
+        };
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = http_router(&config, Arc::new(Short)).oneshot(request).await.unwrap();
+        let marked = header(&response, "x-partial-response") == Some("true");
+        let status = response.status().as_u16();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, marked, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    const TRACES: &str = "/select/jaeger/api/traces?service=x";
+    const ROWS: &str = "/select/logsql/query?query=*";
+    const STATS: &str = "/select/logsql/stats_query?query=*|stats+count()";
+
+    #[tokio::test]
+    async fn an_answer_in_part_is_given_where_the_flag_or_the_request_allows_it() {
+        use AllowPartial::{All, None, Traces};
+        for (flag, path, parameter, status) in [
+            (Traces, TRACES, "", 200),
+            (Traces, "/jaeger/api/services?x=1", "", 200),
+            (Traces, "/jaeger/api/dependencies?x=1", "", 200),
+            (Traces, ROWS, "", 502),
+            (Traces, STATS, "", 502),
+            (None, TRACES, "", 502),
+            (All, ROWS, "", 200),
+            (All, STATS, "", 200),
+            (None, TRACES, "&allow_partial_response=1", 200),
+            (None, STATS, "&allow_partial_response=1", 200),
+            (All, TRACES, "&allow_partial_response=0", 502),
+            (All, ROWS, "&allow_partial_response=0", 502),
+            (All, TRACES, "&allow_partial_response=perhaps", 400),
+            (All, ROWS, "&allow_partial_response=perhaps", 400),
+        ] {
+            let (got, marked, body) = ask_short(flag, &format!("{path}{parameter}")).await;
+            assert_eq!(
+                (got, marked),
+                (status, status == 200),
+                "{flag:?} {path}{parameter}: {body}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn each_api_says_in_its_way_that_an_answer_is_partial() {
+        let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        let by_id = format!("/jaeger/api/traces?traceID={}", TraceId([7; 16]));
+        let (_, _, body) = ask_short(AllowPartial::All, &by_id).await;
+        let body = json(&body);
+        assert!(
+            body["errors"][0]["msg"].as_str().unwrap().contains("incomplete"),
+            "{body}"
+        );
+        assert_eq!(body["data"][0]["warnings"].as_array().unwrap().len(), 1);
+        let (_, _, body) = ask_short(AllowPartial::All, STATS).await;
+        assert_eq!(json(&body)["isPartial"], true);
+        let (status, _, body) = ask_short(AllowPartial::None, STATS).await;
+        assert_eq!((status, &json(&body)["status"]), (502, &"error".into()));
+        // Whether an unknown trace exists is not known.
+        let (status, _, _) = ask_short(AllowPartial::All, "/jaeger/api/traces/9").await;
+        assert_eq!(status, 502);
     }
 }

@@ -76,6 +76,21 @@ pub fn plan_reads(state: &ClusterState, asked: &Scope, usable: impl Fn(NodeId) -
     }
 }
 
+impl ClusterState {
+    /// Whether the node holds all of the scope by this state. Where it does not, whoever made the scope knows an older
+    /// state, or a newer one: an answer could be short.
+    pub fn holds(&self, node: NodeId, scope: &Scope) -> bool {
+        let mut slots = scope
+            .ranges
+            .iter()
+            .flat_map(|range| range.slots.iter().map(|slot| (slot, range.epochs)));
+        slots.all(|(slot, epochs)| {
+            let mut stretches = stretches(&self.placement, slot, epochs);
+            stretches.all(|(_, replicas)| replicas.contains(&node))
+        })
+    }
+}
+
 /// First and last epoch, both included.
 type Epochs = (Epoch, Epoch);
 

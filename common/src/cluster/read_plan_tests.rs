@@ -88,6 +88,7 @@ fn check(state: &ClusterState, asked: &Scope, plan: &ReadPlan, usable: &BTreeSet
     assert_eq!(count(scopes), expected(state, asked));
     for (node, scope) in &plan.nodes {
         assert!(usable.contains(node) && !scope.is_empty());
+        assert!(state.holds(*node, scope));
         for (slot, epoch) in count([scope]).keys() {
             assert!(state.placement.replicas(*slot, Epoch(*epoch)).contains(node));
         }
@@ -120,6 +121,19 @@ proptest! {
             usable = state.members.keys().copied().collect();
         }
     }
+}
+
+#[test]
+fn a_node_holds_no_longer_what_a_newer_placement_gave_away() {
+    let mut histories: Vec<Steps> = vec![vec![(1, vec![1])]; usize::from(SLOTS)];
+    let all = Scope::all(SLOTS);
+    assert!(state(&histories).holds(NodeId(1), &all));
+    histories[3].push((1, vec![2]));
+    let newer = state(&histories);
+    assert!(!newer.holds(NodeId(1), &all) && !newer.holds(NodeId(2), &all));
+    let others = SlotSet::all(SLOTS).without(&[Slot(3)].into_iter().collect());
+    assert!(newer.holds(NodeId(1), &Scope::of(SLOTS, others)));
+    assert!(newer.holds(NodeId(2), &Scope::default()));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //!
 //! Rows are known by hashes: keeping them would take too much memory for large exports.
 
+use super::held::Reserved;
 use common::contract::QueryContext;
 use common::query::{ColumnRows, RowPart, RowValues};
 use common::span::Span;
@@ -58,7 +59,7 @@ fn take(known: &mut Rows, hash: u64) -> bool {
 pub(super) struct Ledger {
     rows: Rows,
     context: QueryContext,
-    reserved: usize,
+    reserved: Vec<Reserved>,
 }
 
 impl Ledger {
@@ -66,28 +67,20 @@ impl Ledger {
         Self {
             rows: Rows::new(),
             context: context.clone(),
-            reserved: 0,
+            reserved: Vec::new(),
         }
     }
 
     /// Adds the rows of a part; `false` if the query's memory does not allow it.
     pub(super) fn add(&mut self, part: &RowPart) -> bool {
-        let bytes = part.len() * ROW_BYTES;
-        if self.context.reserve(bytes, "remembering rows").is_err() {
-            self.context.release(bytes);
+        let Ok(reserved) = Reserved::new(&self.context, part.len() * ROW_BYTES, "remembering rows") else {
             return false;
-        }
-        self.reserved += bytes;
+        };
+        self.reserved.push(reserved);
         for hash in hashes(part) {
             *self.rows.entry(hash).or_default() += 1;
         }
         true
-    }
-}
-
-impl Drop for Ledger {
-    fn drop(&mut self) {
-        self.context.release(self.reserved);
     }
 }
 

@@ -8,6 +8,7 @@ use common::query::{CatalogueQuery, Plan};
 use futures::StreamExt as _;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -48,9 +49,8 @@ impl Health {
 
     /// Notes that a node failed; it is probed in the background until it answers or is no member any more.
     pub(super) fn suspect(self: &Arc<Self>, id: NodeId) {
-        let mut failed = self.failed.lock();
-        if !failed.contains_key(&id) {
-            failed.insert(id, Belief::Suspect);
+        if let Entry::Vacant(entry) = self.failed.lock().entry(id) {
+            entry.insert(Belief::Suspect);
             tokio::spawn(watch(Arc::downgrade(self), id));
         }
     }

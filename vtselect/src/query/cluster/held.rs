@@ -9,12 +9,37 @@ use common::query::{Answer, RowPart};
 use tokio::sync::mpsc;
 
 /// Rows of one node are handed on early when there are so many bytes of them.
-const KEEP_ROWS: usize = 4 << 20;
+const KEEP_ROWS: usize = if cfg!(test) { 4 << 10 } else { 4 << 20 };
 
-/// A part on its way to whoever asked, and how much of the query's memory is reserved for it.
+/// Memory of the query, until it is dropped.
+pub(super) struct Reserved {
+    context: QueryContext,
+    bytes: usize,
+}
+
+impl Reserved {
+    /// # Errors
+    /// [`QueryError::OverBudget`].
+    pub(super) fn new(context: &QueryContext, bytes: usize, what: &'static str) -> Result<Self, QueryError> {
+        // From here on it is given back, also what was too much.
+        let reserved = Self {
+            context: context.clone(),
+            bytes,
+        };
+        context.reserve(bytes, what).map(|()| reserved)
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.context.release(self.bytes);
+    }
+}
+
+/// A part on its way to whoever asked, with the memory that is reserved for it.
 pub(super) struct Piece {
     pub answer: Result<Answer, QueryError>,
-    pub bytes: usize,
+    pub reserved: Option<Reserved>,
 }
 
 /// Takes the parts that count.
@@ -25,15 +50,17 @@ pub(super) struct Out {
 }
 
 impl Out {
-    async fn send(&self, answer: Answer, bytes: usize) -> Result<(), QueryError> {
-        let piece = Piece {
-            answer: Ok(answer),
-            bytes,
-        };
-        self.sender.send(piece).await.map_err(|unsent| {
-            self.context.release(unsent.0.bytes);
-            QueryError::Cancelled
-        })
+    /// Hands on a part, or that there is none; nobody need listen any more in the latter case.
+    ///
+    /// # Errors
+    /// [`QueryError::Cancelled`] where nobody listens.
+    pub(super) async fn send(
+        &self,
+        answer: Result<Answer, QueryError>,
+        reserved: Option<Reserved>,
+    ) -> Result<(), QueryError> {
+        let sent = self.sender.send(Piece { answer, reserved }).await;
+        sent.map_err(|_| QueryError::Cancelled)
     }
 }
 
@@ -41,7 +68,8 @@ impl Out {
 pub(super) struct Held {
     out: Out,
     delivered: Delivered,
-    parts: Vec<(Answer, usize)>,
+    parts: Vec<(Answer, Option<Reserved>)>,
+    /// Of rows that are kept
     bytes: usize,
     passage: Passage,
 }
@@ -73,31 +101,27 @@ impl Held {
     /// [`QueryError::OverBudget`] where it must be kept and is too large.
     pub(super) async fn add(&mut self, part: Answer) -> Result<(), QueryError> {
         let bytes = weight::of_answer(&part);
-        let context = &self.out.context;
-        let room = context.reserve(bytes, "waiting for the whole answer of a storage node");
-        if room.is_err() {
-            context.release(bytes);
-        }
+        let room = Reserved::new(
+            &self.out.context,
+            bytes,
+            "waiting for the whole answer of a storage node",
+        );
         if !matches!(part, Answer::Rows { .. }) {
-            room?;
-            self.keep(part, bytes);
+            self.parts.push((part, Some(room?)));
             return Ok(());
         }
-        let reserved = if room.is_ok() { bytes } else { 0 };
+        let room = room.ok();
         if !matches!(self.passage, Passage::Nothing) {
-            return self.pass(part, reserved).await;
+            return self.pass(part, room).await;
         }
-        self.keep(part, reserved);
-        if room.is_err() || self.bytes > KEEP_ROWS {
+        let full = room.is_none();
+        self.bytes += bytes;
+        self.parts.push((part, room));
+        if full || self.bytes > KEEP_ROWS {
             self.passage = Passage::Rows(Ledger::new(&self.out.context));
             self.pass_all().await?;
         }
         Ok(())
-    }
-
-    fn keep(&mut self, part: Answer, bytes: usize) {
-        self.bytes += bytes;
-        self.parts.push((part, bytes));
     }
 
     /// Hands on what is kept: the answer is complete, or counts although it is not.
@@ -118,20 +142,19 @@ impl Held {
     }
 
     async fn pass_all(&mut self) -> Result<(), QueryError> {
-        for (part, bytes) in std::mem::take(&mut self.parts) {
-            self.bytes -= bytes;
-            self.pass(part, bytes).await?;
+        for (part, reserved) in std::mem::take(&mut self.parts) {
+            self.pass(part, reserved).await?;
         }
         Ok(())
     }
 
-    async fn pass(&mut self, mut part: Answer, bytes: usize) -> Result<(), QueryError> {
+    async fn pass(&mut self, mut part: Answer, reserved: Option<Reserved>) -> Result<(), QueryError> {
         if let Answer::Rows { parts, .. } = &mut part {
             for rows in parts {
                 self.pass_rows(rows);
             }
         }
-        self.out.send(part, bytes).await
+        self.out.send(Ok(part), reserved).await
     }
 
     /// Remembers rows, and takes out those that were handed on before.
@@ -142,11 +165,5 @@ impl Held {
             self.passage = Passage::TooMany;
         }
         self.delivered.leave_out(rows);
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.out.context.release(self.bytes);
     }
 }

@@ -43,37 +43,29 @@ impl SpanSource for ClusterSource {
         let asker = Asker {
             view: self.view.clone(),
             health: self.health.clone(),
-            out: Out {
-                sender,
-                context: context.clone(),
-            },
+            out: Out { sender, context },
         };
         let scope = asked(&plan, asker.state()?.settings.slots);
         let mut task = JoinSet::new();
         task.spawn(async move {
-            let failed = asker.out.sender.clone();
+            let out = asker.out.clone();
             if let Err(error) = answer(asker, plan, scope).await {
                 // Nobody need listen any more.
-                let _ = failed
-                    .send(Piece {
-                        answer: Err(error),
-                        bytes: 0,
-                    })
-                    .await;
+                let _ = out.send(Err(error), None).await;
             }
         });
-        Ok(Box::pin(stream::unfold((receiver, task, context), next)))
+        Ok(Box::pin(stream::unfold((receiver, task), next)))
     }
 }
 
 /// The next part. Dropping the task with the stream ends the query.
-async fn next<T>(
-    (mut receiver, task, context): (mpsc::Receiver<Piece>, T, QueryContext),
-) -> Option<(Result<Answer, QueryError>, (mpsc::Receiver<Piece>, T, QueryContext))> {
-    let piece = receiver.recv().await?;
-    context.release(piece.bytes);
-    Some((piece.answer, (receiver, task, context)))
+async fn next<T>((mut receiver, task): Inlet<T>) -> Option<(Result<Answer, QueryError>, Inlet<T>)> {
+    let Piece { answer, reserved } = receiver.recv().await?;
+    drop(reserved);
+    Some((answer, (receiver, task)))
 }
+
+type Inlet<T> = (mpsc::Receiver<Piece>, T);
 
 /// The slots that can have an answer.
 fn asked(plan: &Plan, slots: u16) -> Scope {
@@ -116,28 +108,20 @@ async fn search(asker: Asker, plan: Plan, scope: Scope) -> Result<(), QueryError
         let rest = Arc::new(Plan::traces_by_id(plan.tenant, ids));
         whole.merge(gather(&asker, rest, scope).await?.0);
     }
-    let piece = Piece {
-        answer: Ok(whole),
-        bytes: 0,
-    };
-    asker.out.sender.send(piece).await.map_err(|_| QueryError::Cancelled)
+    asker.out.send(Ok(whole), None).await
 }
 
 /// The whole answer to a plan, not finished, and who gave it.
 async fn gather(asker: &Asker, plan: Arc<Plan>, scope: Scope) -> Result<(Answer, Answered), QueryError> {
-    let context = &asker.out.context;
     let (sender, mut receiver) = mpsc::channel::<Piece>(WAITING);
+    let context = asker.out.context.clone();
     let inner = Asker {
-        out: Out {
-            sender,
-            context: context.clone(),
-        },
+        out: Out { sender, context },
         ..asker.clone()
     };
     let merged = async {
         let mut whole = Answer::empty_for(&plan);
         while let Some(piece) = receiver.recv().await {
-            context.release(piece.bytes);
             whole.merge(piece.answer?);
         }
         Ok(whole)
