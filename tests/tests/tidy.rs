@@ -14,6 +14,7 @@ const PACKAGE_EDGES: &[(&str, &[&str])] = &[
     ("vtinsert", &["common"]),
     ("vtstorage", &["common"]),
     ("vtselect", &["common"]),
+    ("vtctl", &[]),
     ("vtsingle", &["common", "vtinsert", "vtstorage", "vtselect"]),
     ("tests", &["common", "vtinsert", "vtstorage", "vtselect", "vtsingle"]),
 ];

@@ -1,0 +1,157 @@
+//! The operators' program: asks a storage node what the cluster agrees on, and prints it. It knows the form of no answer:
+//! whatever JSON a node gives becomes tables.
+
+mod answer;
+mod ask;
+mod table;
+
+use answer::Answer;
+use clap::{Parser, ValueEnum};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Shows what a cluster's storage nodes agree on.
+#[derive(Parser, Debug)]
+#[command(name = "vtctl", version, about)]
+struct Arguments {
+    /// What to show
+    #[arg(value_enum)]
+    what: What,
+    /// Address of a storage node, as host:port; with several, the first that answers is taken
+    #[arg(long, default_value = "127.0.0.1:10491", value_delimiter = ',', value_name = "ADDR")]
+    addr: Vec<String>,
+    /// Print the answer as it came, in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum What {
+    /// The cluster as a whole, and how the asked node stands
+    Status,
+    /// The storage nodes
+    Members,
+    /// Which nodes hold which slots
+    Slots,
+    /// The settings of the whole cluster
+    Settings,
+}
+
+/// Why there is nothing to show.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error(transparent)]
+    Ask(#[from] ask::AskError),
+    #[error("the answer is not JSON: {0}")]
+    NotJson(#[from] serde_json::Error),
+    #[error("cannot print: {0}")]
+    Print(#[from] io::Error),
+}
+
+fn main() -> ExitCode {
+    match show(&Arguments::parse(), &mut io::stdout().lock()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads the output has seen enough.
+        Err(Failed::Print(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(failed) => {
+            let _ = writeln!(io::stderr(), "vtctl: {failed}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn show(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failed> {
+    let body = ask::ask(&arguments.addr, arguments.what.path())?;
+    if arguments.json {
+        writeln!(out, "{}", body.trim_end())?;
+    } else {
+        let answer: Answer = serde_json::from_str(&body)?;
+        write!(out, "{}", table::render(&answer))?;
+    }
+    Ok(())
+}
+
+impl What {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Status => "/cluster/status",
+            Self::Members => "/cluster/members",
+            Self::Slots => "/cluster/slots",
+            Self::Settings => "/cluster/settings",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead, BufReader};
+    use std::net::TcpListener;
+
+    #[test]
+    fn the_arguments_are_sound() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+
+    /// Answers one request with `status` and `body`; returns its address and, when joined, the request's first line.
+    fn node(status: u16, body: &'static str) -> (String, std::thread::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap().to_string();
+        let answering = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let lines: Vec<String> = BufReader::new(&stream)
+                .lines()
+                .map(Result::unwrap)
+                .take_while(|line| !line.is_empty())
+                .collect();
+            let length = body.len();
+            write!(stream, "HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+            lines[0].clone()
+        });
+        (addr, answering)
+    }
+
+    /// An address where nobody listens.
+    fn nobody() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().to_string()
+    }
+
+    fn run(addr: &[String], json: bool) -> Result<String, Failed> {
+        let arguments = Arguments {
+            what: What::Members,
+            addr: addr.to_vec(),
+            json,
+        };
+        let mut out = Vec::new();
+        show(&arguments, &mut out)?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn the_first_node_that_answers_is_shown() {
+        let (addr, asked) = node(200, r#"{"members":[{"id":"a1","in_sync":true}]}"#);
+        let shown = run(&[nobody(), addr], false).unwrap();
+        assert_eq!(shown, "members\n  id  in_sync\n  a1  true\n");
+        assert_eq!(asked.join().unwrap(), "GET /cluster/members HTTP/1.1");
+    }
+
+    #[test]
+    fn json_is_passed_on() {
+        let (addr, _) = node(200, "{\"members\": []}\n");
+        assert_eq!(run(&[addr], true).unwrap(), "{\"members\": []}\n");
+    }
+
+    #[test]
+    fn failures_name_the_node_and_what_it_said() {
+        let (addr, _) = node(503, "no cluster yet\n");
+        let failed = run(std::slice::from_ref(&addr), false).unwrap_err().to_string();
+        assert_eq!(failed, format!("{addr}: status 503: no cluster yet"));
+        let (addr, _) = node(200, "<html>");
+        assert!(matches!(run(&[addr], false), Err(Failed::NotJson(_))));
+        let addr = nobody();
+        let failed = run(std::slice::from_ref(&addr), false).unwrap_err().to_string();
+        assert!(failed.starts_with(&format!("{addr}: ")), "{failed}");
+    }
+}
