@@ -6,6 +6,7 @@ mod apply;
 mod apply_tests;
 mod calls;
 mod command;
+mod digest;
 mod ids;
 mod node;
 mod peer;
@@ -22,6 +23,7 @@ pub use calls::{
     ClusterView, NodeAnswers, NodePart, NodeQuery, ReplicaWrite, RequestPart, Scope, ScopeRange, StorageNode,
 };
 pub use command::{Command, NewMember};
+pub use digest::SlotDigest;
 pub use ids::{ClusterId, Incarnation, NodeId, Slot};
 pub use node::{Mark, Member, MemberState};
 pub use peer::{HintCount, PeerNode};

@@ -9,6 +9,7 @@ mod aggregate;
 mod calls;
 mod catalogue;
 mod columns;
+mod digest;
 mod execute;
 mod fanout;
 pub mod filter;

@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use common::cluster::{NodeAnswers, NodePart, Scope};
 use common::contract::{AnswerStream, QueryContext, QueryError, SpanSource};
 use common::ids::TenantId;
-use common::query::Plan;
+use common::query::{Plan, Shape};
+use common::time::TimeRange;
 use futures::stream::{self, StreamExt};
 use std::sync::Arc;
 
@@ -20,16 +21,22 @@ impl TraceIndex for BlockFinder {
 }
 
 impl Engine {
-    /// As [`SpanSource::query`], about what is in scope only. The last part says `in_sync` unless something in scope
-    /// could not be read; whether the node misses something else is for the caller to know. After an error there is no
+    /// As [`SpanSource::query`], about what is in scope only. The last part says `in_sync` unless something that may be
+    /// in scope could not be read, now or at the start; whether the node misses something else is for the caller to know. After an error there is no
     /// end.
     ///
     /// A [`common::query::Shape::Search`] finds traces by their spans in scope and gives all spans of them that are
     /// stored here; the scope of a [`common::query::Shape::Catalogue`] is of no meaning.
     pub fn query_within(&self, plan: Plan, scope: Scope, context: QueryContext) -> Result<NodeAnswers, QueryError> {
-        let damage = Damage::default();
-        let (view, index) = (self.view(), Arc::new(self.block_finder()));
-        let within = (scope, damage.clone());
+        let (damage, view) = (Damage::default(), self.view());
+        let range = match plan.shape {
+            Shape::TracesById(_) | Shape::Search { .. } | Shape::Calls => TimeRange::ALL,
+            _ => plan.range,
+        };
+        if self.lacks_damaged(&view, range) {
+            damage.found();
+        }
+        let (index, within) = (Arc::new(self.block_finder()), (scope, damage.clone()));
         let answer = execute::run_within(plan, within, context, view, index, self.query_pool())?;
         Ok(with_end(answer, damage))
     }
@@ -64,5 +71,72 @@ impl SpanSource for Engine {
             Arc::new(self.block_finder()),
             self.query_pool(),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::store::testing::{message, open, spans, write};
+    use common::cluster::{ScopeRange, SlotSet};
+    use common::ids::Epoch;
+    use common::query::{Answer, Filter, Projection, RowOrder, RowsQuery};
+
+    fn rows() -> Plan {
+        let query = RowsQuery {
+            projection: Projection::Spans,
+            order: RowOrder::Any,
+            limit: None,
+        };
+        Plan {
+            tenant: TenantId(0),
+            range: TimeRange::ALL,
+            filter: Filter::All,
+            shape: Shape::Rows(query),
+        }
+    }
+
+    fn scope(epochs: (u32, u32)) -> Scope {
+        let range = ScopeRange {
+            epochs: (Epoch(epochs.0), Epoch(epochs.1)),
+            slots: SlotSet::all(16),
+        };
+        Scope {
+            slots: 16,
+            ranges: vec![range],
+        }
+    }
+
+    async fn ask(engine: &Engine, scope: Scope) -> (usize, bool) {
+        let answers = engine.query_within(rows(), scope, QueryContext::unlimited()).unwrap();
+        let parts = answers.map(Result::unwrap).collect::<Vec<_>>().await;
+        let Some((NodePart::End { in_sync }, parts)) = parts.split_last() else {
+            panic!("no end: {parts:?}")
+        };
+        let found = parts.iter().map(|part| match part {
+            NodePart::Part(Answer::Rows { parts, .. }) => parts.iter().map(|part| part.len()).sum::<usize>(),
+            other => panic!("{other:?}"),
+        });
+        (found.sum(), *in_sync)
+    }
+
+    #[tokio::test]
+    async fn an_answer_ends_and_says_whether_it_is_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = open(dir.path(), &[]);
+        write(&engine, message("shop", spans(0, 50, 3))).await.unwrap();
+        engine.force_flush().await.unwrap();
+        write(&engine, message("shop", spans(50, 20, 3))).await.unwrap();
+        assert_eq!(ask(&engine, scope((0, 3))).await, (70, true));
+        assert_eq!(ask(&engine, scope((1, 3))).await, (0, true));
+        let late = QueryContext::new(std::time::Duration::ZERO, usize::MAX);
+        assert!(engine.query_within(rows(), scope((0, 3)), late).is_err());
+        let small = QueryContext::new(std::time::Duration::from_secs(60), 100);
+        let answers = engine.query_within(rows(), scope((0, 3)), small).unwrap();
+        let parts = answers.collect::<Vec<_>>().await;
+        assert!(
+            matches!(parts.last(), Some(Err(QueryError::OverBudget { .. }))),
+            "{parts:?}"
+        );
     }
 }

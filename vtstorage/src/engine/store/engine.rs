@@ -19,6 +19,7 @@ use async_trait::async_trait;
 use common::cluster::{Incarnation, ReplicaWrite};
 use common::contract::{BatchWrite, SpanSink, WriteError};
 use common::ids::TenantId;
+use common::time::TimeRange;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -114,6 +115,16 @@ impl Engine {
     /// A random id of this data: another one than before means that the disk was lost or replaced.
     pub fn incarnation(&self) -> Incarnation {
         self.shared.rocks.directory().incarnation
+    }
+
+    /// Whether spans that start in `range` are missing from `view` because what holds them could not be read at the
+    /// start: a block of such a day, or a record of the log.
+    pub fn lacks_damaged(&self, view: &View, range: TimeRange) -> bool {
+        let days = &self.shared.damaged_days;
+        self.shared.quarantined.load(Ordering::Relaxed)
+            || view
+                .partitions_within(range)
+                .any(|partition| days.contains(&partition.day))
     }
 
     /// Figures of the store now.

@@ -20,6 +20,7 @@ use crate::engine::error::StorageError;
 use rocksdb::{Direction, IteratorMode, ReadOptions, WriteBatch};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Puts partitions and blocks in order and loads them.
 pub(crate) fn load(
@@ -35,10 +36,15 @@ pub(crate) fn load(
         .iter()
         .filter_map(|name| Partition::day_of_family(name))
         .collect::<BTreeSet<_>>();
-    let (mut partitions, mut damaged) = (Partitions::new(), 0);
+    let (mut partitions, mut damaged) = (Partitions::new(), Vec::new());
     for day in days {
         partitions.insert(day, Arc::new(load_partition(rocks, chunks, config, day, &mut damaged)?));
     }
+    let mut quarantined = false;
+    scan(rocks, rocks::QUARANTINE, &[], |_, _| {
+        quarantined = true;
+        Ok(())
+    })?;
     let last = partitions
         .values()
         .filter_map(|view| view.blocks.last())
@@ -51,6 +57,7 @@ pub(crate) fn load(
         flushed: meta_number(rocks, keys::FLUSHED)?,
         next_block,
         damaged,
+        quarantined,
     })
 }
 
@@ -129,7 +136,7 @@ fn load_partition(
     chunks: &Arc<ChunkStore>,
     config: &StorageConfig,
     day: u32,
-    damaged: &mut u64,
+    damaged: &mut Vec<u32>,
 ) -> Result<PartitionView, StorageError> {
     let partition = Arc::new(Partition::new(day));
     let (mut blocks, mut chunk_bytes) = (Vec::new(), BTreeMap::new());
@@ -150,7 +157,7 @@ fn load_partition(
             Err(e @ StorageError::NewerFormat { .. }) => return Err(e),
             Err(e) => {
                 tracing::error!(error = %e, day, block = id.0, "a block header cannot be read; the block is left out");
-                *damaged += 1;
+                damaged.push(day);
             }
         }
         Ok(())
@@ -213,6 +220,7 @@ impl Shared {
     fn quarantine(&self, sequence: u64, record: &[u8], why: &StorageError) -> Result<(), StorageError> {
         tracing::error!(error = %why, sequence, "a log record cannot be read; it is put aside");
         self.counters.quarantined_records.increment();
+        self.quarantined.store(true, Ordering::Relaxed);
         let mut batch = WriteBatch::default();
         batch.put_cf(&self.rocks.family(rocks::QUARANTINE)?, keys::sequence(sequence), record);
         batch.delete_cf(&self.rocks.family(rocks::WAL)?, keys::sequence(sequence));

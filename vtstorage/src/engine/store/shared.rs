@@ -65,6 +65,10 @@ pub(crate) struct Shared {
     /// Whether headers took too much memory at the last look
     pub(crate) headers_over: AtomicBool,
     pub(crate) closed: AtomicBool,
+    /// The days of blocks that could not be read at the start
+    pub(crate) damaged_days: Vec<u32>,
+    /// There are log records that cannot be read
+    pub(crate) quarantined: AtomicBool,
     /// Nodes whose hints the metrics show
     pub(crate) shown_hints: Mutex<Vec<NodeId>>,
     pub(crate) counters: Counters,
@@ -78,8 +82,10 @@ pub(crate) struct Found {
     /// The last WAL sequence whose spans are in blocks
     pub(crate) flushed: u64,
     pub(crate) next_block: u64,
-    /// Blocks that cannot be read
-    pub(crate) damaged: u64,
+    /// The days of blocks that cannot be read
+    pub(crate) damaged: Vec<u32>,
+    /// There are log records that cannot be read
+    pub(crate) quarantined: bool,
 }
 
 impl Shared {
@@ -96,7 +102,7 @@ impl Shared {
             bytes: config.storage_max_head_bytes.as_usize() / 2,
         };
         let counters = Counters::default();
-        counters.damaged_blocks.add(found.damaged);
+        counters.damaged_blocks.add(found.damaged.len() as u64);
         Self {
             live: Live::new(found.flushed + 1, limits, found.partitions),
             hints: found.hints,
@@ -117,6 +123,8 @@ impl Shared {
             headers_over: AtomicBool::default(),
             closed: AtomicBool::default(),
             shown_hints: Mutex::default(),
+            damaged_days: found.damaged,
+            quarantined: found.quarantined.into(),
             counters,
             config,
             environment,

@@ -7,7 +7,7 @@ use super::super::rocks;
 use super::super::testing::{counts as recount, *};
 use super::Engine;
 use common::ids::SpanId;
-use common::time::{NANOS_PER_DAY, UnixNanos};
+use common::time::{NANOS_PER_DAY, TimeRange, UnixNanos};
 use rocksdb::WriteBatch;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -128,6 +128,7 @@ async fn a_record_that_cannot_be_read_is_put_aside() {
             [(2u64.to_be_bytes().to_vec(), b"\x01nonsense".to_vec())]
         );
         assert_sound(&engine);
+        assert!(engine.lacks_damaged(&engine.view(), TimeRange::ALL));
     }
     let engine = open(dir.path(), &[]);
     write(&engine, message("shop", spans(30, 10, 2))).await.unwrap();
@@ -156,6 +157,10 @@ async fn a_block_whose_header_cannot_be_read_is_left_out() {
     drop((engine, rocks, block));
     let engine = open(dir.path(), &[]);
     assert_holds(&engine.view(), spans(10, 10, 2));
+    let (day_before, today) = (UnixNanos(noon().0 - NANOS_PER_DAY), noon());
+    assert!(engine.lacks_damaged(&engine.view(), TimeRange::ALL));
+    assert!(engine.lacks_damaged(&engine.view(), TimeRange::new(today, today)));
+    assert!(!engine.lacks_damaged(&engine.view(), TimeRange::new(day_before, day_before)));
     write(&engine, message("shop", spans(20, 10, 2))).await.unwrap();
     engine.force_flush().await.unwrap();
     assert_holds(&engine.view(), spans(10, 20, 2));
