@@ -194,6 +194,12 @@ mod tests {
             (All, STATS, "", 200),
             (None, TRACES, "&allow_partial_response=1", 200),
             (None, STATS, "&allow_partial_response=1", 200),
+            (
+                None,
+                "/select/logsql/query?query=options(allow_partial_response=true)+*",
+                "",
+                200,
+            ),
             (All, TRACES, "&allow_partial_response=0", 502),
             (All, ROWS, "&allow_partial_response=0", 502),
             (All, TRACES, "&allow_partial_response=perhaps", 400),

@@ -43,6 +43,18 @@ pub(super) struct QueryCall {
     pub(super) timeout: Option<Duration>,
 }
 
+impl QueryCall {
+    /// How the query may be answered: rows and numbers are counted on, unless the query or else the call says
+    /// otherwise.
+    pub(super) fn wanted(&self) -> Result<Wanted, ApiError> {
+        let asked = asked_for_partial(&self.call.params).map_err(ApiError::bad_request)?;
+        Ok(Wanted {
+            reading: Reading::Numbers,
+            partial: self.query.options.allow_partial_response.or(asked),
+        })
+    }
+}
+
 impl Call {
     /// Reads a request. A body counts only if it says that it is a form; its arguments come before those of the URL.
     pub(super) async fn read(request: Request) -> Result<Self, ApiError> {
@@ -121,14 +133,6 @@ impl Call {
             Some(time) => Ok(Some(time.ns)),
             None => Err(ApiError::bad_request(format!("cannot parse time {name:?}={text:?}"))),
         }
-    }
-
-    /// How the query may be answered: rows and numbers are counted on.
-    pub(super) fn wanted(&self) -> Result<Wanted, ApiError> {
-        Ok(Wanted {
-            reading: Reading::Numbers,
-            partial: asked_for_partial(&self.params).map_err(ApiError::bad_request)?,
-        })
     }
 
     fn timeout(&self) -> Result<Option<Duration>, ApiError> {

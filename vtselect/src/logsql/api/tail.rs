@@ -45,7 +45,7 @@ async fn respond(api: &LogsqlApi, request: Request) -> Result<Response, ApiError
     let refresh = call.call.duration("refresh_interval", "1s")?.max(SECOND / 1_000);
     let history = call.call.duration("start_offset", "5s")?;
     let delay = call.call.duration("offset", "1s")?;
-    let running = api.runner.begin_endless(call.call.wanted()?);
+    let running = api.runner.begin_endless(call.wanted()?);
     let guard = running.context().cancel_on_drop();
     let scope = Scope {
         tenant: call.call.tenant,

@@ -31,8 +31,10 @@ pub(super) struct Asker {
 /// Something that is to be read.
 struct Todo {
     scope: Scope,
-    /// Nodes that failed it
+    /// Nodes that did not answer
     lost: BTreeSet<NodeId>,
+    /// Nodes that cannot read what they hold
+    broken: BTreeSet<NodeId>,
     /// Nodes that could not say whether they have everything
     short: BTreeSet<NodeId>,
     delivered: Delivered,
@@ -47,6 +49,7 @@ impl Todo {
         Self {
             scope,
             lost: BTreeSet::new(),
+            broken: BTreeSet::new(),
             short: BTreeSet::new(),
             delivered: Delivered::default(),
             patience: None,
@@ -54,11 +57,18 @@ impl Todo {
         }
     }
 
+    fn failed_on(&self, id: NodeId) -> bool {
+        [&self.lost, &self.broken, &self.short]
+            .iter()
+            .any(|nodes| nodes.contains(&id))
+    }
+
     /// The same for another scope within.
     fn within(&self, scope: Scope) -> Self {
         Self {
             scope,
             lost: self.lost.clone(),
+            broken: self.broken.clone(),
             short: self.short.clone(),
             delivered: self.delivered.clone(),
             patience: self.patience,
@@ -110,10 +120,7 @@ impl Reading {
     fn start(&mut self, todo: Todo) -> Result<(), QueryError> {
         let state = self.asker.state()?;
         let health = self.asker.health.clone();
-        let usable = |id| {
-            let failed = todo.lost.contains(&id) || todo.short.contains(&id);
-            !failed && state.in_sync(id) && health.is_alive(id)
-        };
+        let usable = |id| !todo.failed_on(id) && state.in_sync(id) && health.is_alive(id);
         let plan = plan_reads(&state, &todo.scope, usable);
         for (id, scope) in plan.nodes {
             self.ask(&state, id, todo.within(scope), false);
@@ -148,12 +155,14 @@ impl Reading {
             }
             Outcome::Failed(error) => Err(error),
             Outcome::Lost(error) => {
-                counter!("vt_select_failovers_total").increment(1);
+                counter!("vt_select_failovers_total", "node" => attempt.id.to_string()).increment(1);
                 tracing::warn!(node = %attempt.id, %error, "a storage node failed a query");
                 if matches!(error, QueryError::Unavailable(_)) {
                     self.asker.health.suspect(attempt.id);
+                    todo.lost.insert(attempt.id);
+                } else {
+                    todo.broken.insert(attempt.id);
                 }
-                todo.lost.insert(attempt.id);
                 todo.error = Some(error);
                 self.start(todo)
             }
@@ -174,6 +183,7 @@ impl Reading {
             let (until, pause) = todo.patience.unwrap_or_else(|| (Instant::now() + patience, PAUSE));
             if Instant::now() < until {
                 todo.short.clear();
+                todo.lost.clear();
                 todo.patience = Some((until, pause * 2));
                 self.tasks.spawn(async move {
                     tokio::time::sleep(pause).await;
@@ -187,18 +197,20 @@ impl Reading {
         }
         context.mark_partial();
         let health = self.asker.health.clone();
-        let left = |id| !todo.lost.contains(&id) && health.of(id) != Belief::Dead;
+        let tried = |id| todo.lost.contains(&id) || todo.broken.contains(&id);
+        let left = |id| !tried(id) && health.of(id) != Belief::Dead;
         for (id, scope) in plan_reads(state, &todo.scope, left).nodes {
             self.ask(state, id, todo.within(scope), true);
         }
         Ok(())
     }
 
-    /// Whether a node that holds some of it may answer soon.
+    /// Whether a node that holds some of it may answer soon: one that is only suspected, one that has failed it and
+    /// answers others again, or one that may get in sync.
     fn is_hopeful(&self, state: &ClusterState, todo: &Todo) -> bool {
-        let soon = |id: NodeId| {
-            let suspect = self.asker.health.of(id) == Belief::Suspect;
-            state.in_sync(id) && !todo.lost.contains(&id) && (suspect || todo.short.contains(&id))
+        let soon = |id| {
+            let believed = self.asker.health.of(id) != Belief::Dead;
+            believed && state.in_sync(id) && !todo.broken.contains(&id)
         };
         !plan_reads(state, &todo.scope, soon).nodes.is_empty()
     }

@@ -279,6 +279,18 @@ async fn a_query_waits_for_a_new_leader_and_a_newer_state_is_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nodes_that_fail_for_a_moment_are_asked_again() {
+    let bench = Bench::simple();
+    (1..=3).for_each(|id| bench.cluster.fail(id, Fault::BreaksAfter(1)));
+    let cluster = bench.cluster.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        (1..=3).for_each(|id| cluster.fail(id, None));
+    });
+    bench.check_complete().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_without_leases_is_partial() {
     let bench = Bench::simple();
     (1..=3).for_each(|id| bench.cluster.fail(id, Fault::NotInSync));
