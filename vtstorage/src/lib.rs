@@ -5,5 +5,6 @@ pub mod cluster;
 pub mod engine;
 pub mod hints;
 pub mod leaf;
+pub mod server;
 
 pub use engine::store::{Engine, StorageConfig};

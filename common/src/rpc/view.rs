@@ -134,10 +134,15 @@ impl Shared {
                 Err(_) => tracing::debug!(%addr, "the address of a storage node takes long to resolve"),
             }
         }
-        if let Some(state) = &*self.state.borrow() {
-            candidates.extend(state.members.values().map(|member| member.addr.clone()));
-        }
+        candidates.extend(self.members());
         candidates.into_iter().collect()
+    }
+
+    /// The addresses of the members as they are known now.
+    fn members(&self) -> Vec<String> {
+        let state = self.state.borrow();
+        let members = state.iter().flat_map(|state| state.members.values());
+        members.map(|member| member.addr.clone()).collect()
     }
 
     /// Watches one node until it fails (an error if it never told anything) or another knows more.
@@ -149,7 +154,7 @@ impl Shared {
         let mut told = false;
         let mut heard = Instant::now();
         let mut look_around = tokio::time::interval_at(Instant::now() + LOOK_AROUND, LOOK_AROUND);
-        let mut others = candidates.iter().filter(|other| *other != addr).cycle();
+        let mut turn = 0usize;
         loop {
             tokio::select! {
                 frame = timeout_at(heard + SILENCE, frames.message()) => match frame {
@@ -161,12 +166,14 @@ impl Shared {
                     Ok(Ok(None) | Err(_)) | Err(_) => return Ok(()),
                 },
                 _ = look_around.tick() => {
-                    if let Some(other) = others.next() && self.ask(other).await {
+                    let others = self.others(candidates, addr);
+                    turn = turn.wrapping_add(1);
+                    if let Some(other) = others.get(turn % others.len().max(1)) && self.ask(other).await {
                         return Ok(());
                     }
                 }
                 () = self.wake.notified() => {
-                    if self.ask_all(candidates, addr).await {
+                    if self.ask_all(&self.others(candidates, addr)).await {
                         return Ok(());
                     }
                 }
@@ -174,13 +181,20 @@ impl Shared {
         }
     }
 
+    /// All but one that may know the state.
+    fn others(&self, candidates: &[String], but: &str) -> Vec<String> {
+        let mut others = BTreeSet::from_iter(self.members());
+        others.extend(candidates.iter().cloned());
+        others.remove(but);
+        others.into_iter().collect()
+    }
+
     /// Asks all others for what is newer than the wanted version; whether any had something.
-    async fn ask_all(&self, candidates: &[String], but: &str) -> bool {
+    async fn ask_all(&self, others: &[String]) -> bool {
         if self.version() >= self.wanted.load(Ordering::Relaxed) {
             return false;
         }
-        let others = candidates.iter().filter(|other| *other != but);
-        let mut answers: FuturesUnordered<_> = others.map(|other| self.ask(other)).collect();
+        let mut answers: FuturesUnordered<_> = others.iter().map(|other| self.ask(other)).collect();
         while let Some(newer) = answers.next().await {
             if newer {
                 return true;

@@ -1,0 +1,54 @@
+//! Answers on their way out.
+
+use common::cluster::{NodeAnswers, NodePart};
+use common::contract::QueryError;
+use common::query::{Answer, RowPart};
+use common::rpc::proto::AnswerFrame;
+use common::rpc::{answer_frames, status};
+use futures::stream::{self, BoxStream, StreamExt as _};
+use tonic::Status;
+
+/// Parts that are encoded while one is sent.
+const AHEAD: usize = 2;
+
+/// Parts of so many spans, rows or groups are encoded outside of the runtime.
+const LARGE: usize = 512;
+
+pub(super) type FrameStream = BoxStream<'static, Result<AnswerFrame, Status>>;
+
+/// The frames of an answer, up to its end or first error. `held` is dropped with the stream.
+pub(super) fn frames(parts: NodeAnswers, held: impl Send + 'static) -> FrameStream {
+    let encoded = parts.map(encode).buffered(AHEAD);
+    let frames = encoded.flat_map(|frames| match frames {
+        Ok(frames) => stream::iter(frames).map(Ok).left_stream(),
+        Err(error) => stream::iter([Err(status::of_query(&error))]).right_stream(),
+    });
+    let frames = frames.map(move |frame| {
+        let _ = &held;
+        frame
+    });
+    frames.boxed()
+}
+
+async fn encode(part: Result<NodePart, QueryError>) -> Result<Vec<AnswerFrame>, QueryError> {
+    let part = part?;
+    if size(&part) < LARGE {
+        return answer_frames::frames(&part);
+    }
+    let encoded = tokio::task::spawn_blocking(move || answer_frames::frames(&part)).await;
+    encoded.unwrap_or_else(|error| Err(QueryError::Storage(error.to_string())))
+}
+
+fn size(part: &NodePart) -> usize {
+    let NodePart::Part(answer) = part else { return 0 };
+    match answer {
+        Answer::Traces { found, .. } => found.iter().map(|found| found.trace.spans.len()).sum(),
+        Answer::Services(names) => names.len(),
+        Answer::Operations(operations) => operations.len(),
+        Answer::AttributeNames(names) => names.len(),
+        Answer::Calls { edges, .. } => edges.len(),
+        Answer::Rows { parts, .. } => parts.iter().map(RowPart::len).sum(),
+        Answer::Groups { groups, .. } => groups.len(),
+        Answer::Columns { spans, .. } => spans.len(),
+    }
+}

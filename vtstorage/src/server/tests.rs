@@ -1,0 +1,581 @@
+use super::*;
+use async_trait::async_trait;
+use axum::Router;
+use bytes::Bytes;
+use common::cluster::{
+    ClusterId, ClusterState, ClusterView as _, HintCount, Incarnation, Member, MemberState, NodeAnswers, NodeId,
+    NodePart, NodeQuery, PeerNode, Placement, ReplicaWrite, RequestPart, Scope, Settings, Slot, StorageNode,
+};
+use common::contract::{QueryContext, QueryError, WriteError};
+use common::http::{App, ConnectionLimits, Lifecycle, Phase, serve};
+use common::ids::{Epoch, RequestId, TenantId};
+use common::query::{Answer, CatalogueQuery, Plan};
+use common::rpc::{Credentials, Greeting, PROTOCOL, RemoteNode, RemoteView, Secret};
+use futures::stream::{self, StreamExt as _};
+use parking_lot::Mutex;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tonic::Code;
+use tonic::service::Routes;
+
+/// A node that remembers writes and sends what it is told to.
+struct Fake {
+    writes: Mutex<Vec<(ReplicaWrite, Option<(NodeId, u64)>)>>,
+    /// The answer to each query
+    parts: Mutex<Vec<Result<NodePart, QueryError>>>,
+    /// Queries never end, and tell when they are dropped
+    endless: bool,
+    dropped: Arc<Notify>,
+    states: watch::Sender<Option<Arc<ClusterState>>>,
+}
+
+impl Fake {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            writes: Mutex::default(),
+            parts: Mutex::new(vec![Ok(NodePart::End { in_sync: true })]),
+            endless: false,
+            dropped: Arc::default(),
+            states: watch::Sender::new(None),
+        })
+    }
+
+    fn answering(parts: Vec<Result<NodePart, QueryError>>) -> Arc<Self> {
+        let fake = Self::new();
+        *fake.parts.lock() = parts;
+        fake
+    }
+
+    fn endless() -> Arc<Self> {
+        let mut fake = Self::new();
+        Arc::get_mut(&mut fake).unwrap().endless = true;
+        fake
+    }
+}
+
+/// Tells when it is dropped.
+struct Told(Arc<Notify>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+#[async_trait]
+impl StorageNode for Fake {
+    async fn write(&self, write: ReplicaWrite) -> Result<(), WriteError> {
+        if write.epoch == Epoch(0) {
+            return Err(WriteError::StaleEpoch(0));
+        }
+        self.writes.lock().push((write, None));
+        Ok(())
+    }
+
+    async fn hint(&self, target: NodeId, generation: u64, write: ReplicaWrite) -> Result<(), WriteError> {
+        self.writes.lock().push((write, Some((target, generation))));
+        Ok(())
+    }
+
+    async fn mark(&self, target: NodeId) -> Result<u64, WriteError> {
+        Ok(target.0 + 1)
+    }
+
+    async fn query(&self, _: NodeQuery, context: QueryContext) -> Result<NodeAnswers, QueryError> {
+        context.check()?;
+        if self.endless {
+            let told = Told(self.dropped.clone());
+            let silent = stream::pending().inspect(move |_| {
+                let _ = &told;
+            });
+            let first = Ok(NodePart::Part(services(1)));
+            return Ok(stream::iter([first]).chain(silent).boxed());
+        }
+        Ok(stream::iter(self.parts.lock().clone()).boxed())
+    }
+}
+
+#[async_trait]
+impl PeerNode for Fake {
+    async fn deliver(&self, write: ReplicaWrite) -> Result<(), WriteError> {
+        self.writes.lock().push((write, None));
+        Ok(())
+    }
+
+    async fn hints_for(&self, target: NodeId) -> Result<HintCount, WriteError> {
+        Ok(HintCount {
+            hints: target.0,
+            bytes: 5,
+        })
+    }
+
+    async fn confirm_no_hints(&self, target: NodeId, generation: u64, version: u64) -> Result<bool, WriteError> {
+        Ok((target, generation, version) == (NodeId(1), 2, 3))
+    }
+}
+
+impl Host for Fake {
+    fn greeting(&self) -> Greeting {
+        Greeting {
+            protocol: PROTOCOL,
+            release: "1.2.3".to_owned(),
+            node: NodeId(u64::MAX),
+            zone: "z".to_owned(),
+            incarnation: Incarnation(3),
+            cluster: self.states.borrow().as_ref().map(|state| state.cluster),
+            version: 8,
+            seen: vec![NodeId(1), NodeId(u64::MAX)],
+        }
+    }
+
+    fn states(&self) -> watch::Receiver<Option<Arc<ClusterState>>> {
+        self.states.subscribe()
+    }
+}
+
+/// A served node on a port of its own.
+struct Served {
+    addr: SocketAddr,
+    lifecycle: Lifecycle,
+    task: JoinHandle<()>,
+}
+
+impl Served {
+    async fn start(fake: &Arc<Fake>, credentials: Credentials) -> Self {
+        Self::start_with(fake, credentials, &ServerConfig::default()).await
+    }
+
+    async fn start_with(fake: &Arc<Fake>, credentials: Credentials, config: &ServerConfig) -> Self {
+        let lifecycle = Lifecycle::new();
+        let service = StorageService::new(fake.clone(), fake.clone(), lifecycle.clone(), config);
+        let routes = routes(service, Routes::default(), credentials).await;
+        Self::serve(routes, lifecycle).await
+    }
+
+    async fn serve(routes: Router, lifecycle: Lifecycle) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let limits = ConnectionLimits {
+            idle_timeout: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(60),
+        };
+        let task = tokio::spawn(serve("test", listener, App::bare(routes), lifecycle.clone(), limits));
+        Self { addr, lifecycle, task }
+    }
+
+    fn node(&self, credentials: Credentials) -> RemoteNode {
+        RemoteNode::new(&self.addr.to_string(), credentials).unwrap()
+    }
+
+    /// All that is under way has ended when this returns.
+    async fn drain(self) {
+        self.lifecycle.enter(Phase::Draining);
+        self.task.await.unwrap();
+    }
+}
+
+async fn remote(fake: &Arc<Fake>) -> (Served, RemoteNode) {
+    let served = Served::start(fake, Credentials::default()).await;
+    let node = served.node(Credentials::default());
+    (served, node)
+}
+
+fn secret(text: &str) -> Credentials {
+    Credentials::new(Secret::new(text.as_bytes()))
+}
+
+fn a_write(bytes: usize) -> ReplicaWrite {
+    ReplicaWrite {
+        tenant: TenantId(3),
+        epoch: Epoch(1),
+        parts: vec![RequestPart {
+            id: RequestId(9),
+            slots: [Slot(5)].into_iter().collect(),
+            bytes: 4,
+        }],
+        length: 4,
+        payload: (0..bytes).map(|n| (n % 253) as u8).collect::<Vec<_>>().into(),
+        compressed: false,
+    }
+}
+
+fn a_query() -> NodeQuery {
+    NodeQuery {
+        plan: Plan::catalogue(TenantId(3), CatalogueQuery::Services),
+        version: 1,
+        scope: Scope::default(),
+    }
+}
+
+fn services(count: u64) -> Answer {
+    // Texts that do not compress to less than a frame.
+    let text = |n: u64| {
+        let bits = u128::from(n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+        format!(
+            "{bits:032x}{:032x}",
+            bits.rotate_left(67).wrapping_mul(0x1000_0000_01b3)
+        )
+    };
+    Answer::Services((0..count).map(|n| text(n).into()).collect())
+}
+
+async fn collected(node: &dyn StorageNode) -> Vec<Result<NodePart, QueryError>> {
+    let answers = node.query(a_query(), QueryContext::unlimited()).await.unwrap();
+    answers.collect().await
+}
+
+#[tokio::test]
+async fn calls_arrive_and_their_results_come_back() {
+    let fake = Fake::new();
+    let (_served, node) = remote(&fake).await;
+    let greeting = node.hello().await.unwrap();
+    assert_eq!(greeting, fake.greeting());
+
+    node.write(a_write(10)).await.unwrap();
+    node.hint(NodeId(6), 7, a_write(20)).await.unwrap();
+    node.deliver(a_write(30)).await.unwrap();
+    let expected = [
+        (a_write(10), None),
+        (a_write(20), Some((NodeId(6), 7))),
+        (a_write(30), None),
+    ];
+    assert_eq!(*fake.writes.lock(), expected);
+
+    let stale = ReplicaWrite {
+        epoch: Epoch(0),
+        ..a_write(1)
+    };
+    assert!(matches!(node.write(stale).await, Err(WriteError::StaleEpoch(0))));
+    assert_eq!(node.mark(NodeId(41)).await.unwrap(), 42);
+    let count = node.hints_for(NodeId(4)).await.unwrap();
+    assert_eq!((count.hints, count.bytes), (4, 5));
+    assert!(node.confirm_no_hints(NodeId(1), 2, 3).await.unwrap());
+    assert!(!node.confirm_no_hints(NodeId(1), 2, 4).await.unwrap());
+}
+
+#[tokio::test]
+async fn large_writes_arrive_whole() {
+    let fake = Fake::new();
+    let (_served, node) = remote(&fake).await;
+    node.write(a_write(10 << 20)).await.unwrap();
+    assert!(fake.writes.lock().as_slice() == [(a_write(10 << 20), None)]);
+}
+
+#[tokio::test]
+async fn writes_beyond_the_room_for_them_are_back_pressure() {
+    let fake = Fake::new();
+    let config = ServerConfig {
+        storage_max_write_bytes_in_flight: common::config::ByteSize::mib(1),
+        ..ServerConfig::default()
+    };
+    let served = Served::start_with(&fake, Credentials::default(), &config).await;
+    let node = served.node(Credentials::default());
+    // More than the room is taken alone.
+    node.write(a_write(3 << 20)).await.unwrap();
+    let room = writes::Room::new(2 << 10);
+    let _first = room.reserve(1 << 10).unwrap();
+    let refused = room.reserve(0);
+    assert!(matches!(refused, Err(WriteError::Overloaded { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn large_answers_arrive_whole() {
+    let large = services(340_000);
+    let parts = [
+        NodePart::Part(large.clone()),
+        NodePart::Part(services(3)),
+        NodePart::End { in_sync: false },
+    ];
+    let encoded = common::rpc::answer_frames::frames(&parts[0]).unwrap();
+    assert!(encoded.iter().map(|frame| frame.data.len()).sum::<usize>() > 4 << 20);
+    assert!(encoded[0].length > 20 << 20);
+    let fake = Fake::answering(parts.iter().cloned().map(Ok).collect());
+    let (_served, node) = remote(&fake).await;
+    let received: Vec<_> = collected(&node).await.into_iter().map(Result::unwrap).collect();
+    assert!(received == parts);
+}
+
+#[tokio::test]
+async fn an_answer_that_fails_or_has_no_end_is_an_error() {
+    let part = || Ok(NodePart::Part(services(2)));
+    let failed = Fake::answering(vec![part(), Err(QueryError::Storage("a bad block".to_owned()))]);
+    let (_served, node) = remote(&failed).await;
+    let received = collected(&node).await;
+    assert!(
+        matches!(received.as_slice(), [Ok(_), Err(QueryError::Storage(text))] if text == "a bad block"),
+        "{received:?}"
+    );
+    let short = Fake::answering(vec![part()]);
+    let (_served, node) = remote(&short).await;
+    let received = collected(&node).await;
+    assert!(
+        matches!(received.as_slice(), [Ok(_), Err(QueryError::Unavailable(_))]),
+        "{received:?}"
+    );
+}
+
+#[tokio::test]
+async fn dropping_an_answer_stops_the_node() {
+    let fake = Fake::endless();
+    let (_served, node) = remote(&fake).await;
+    let mut answers = node.query(a_query(), QueryContext::unlimited()).await.unwrap();
+    assert!(matches!(answers.next().await, Some(Ok(NodePart::Part(_)))));
+    drop(answers);
+    fake.dropped.notified().await;
+}
+
+#[tokio::test]
+async fn deadlines_and_cancellation_end_a_wait() {
+    let fake = Fake::endless();
+    let (_served, node) = remote(&fake).await;
+    let limit = Duration::from_millis(300);
+    let late = node
+        .query(a_query(), QueryContext::new(limit, usize::MAX))
+        .await
+        .unwrap();
+    let received: Vec<_> = late.collect().await;
+    assert!(
+        matches!(received.as_slice(), [Ok(_), Err(QueryError::DeadlineExceeded(told))] if *told == limit),
+        "{received:?}"
+    );
+    let context = QueryContext::unlimited();
+    let mut cancelled = node.query(a_query(), context.clone()).await.unwrap();
+    assert!(matches!(cancelled.next().await, Some(Ok(_))));
+    context.cancel();
+    assert!(matches!(cancelled.next().await, Some(Err(QueryError::Cancelled))));
+    assert!(cancelled.next().await.is_none());
+}
+
+#[tokio::test]
+async fn queries_beyond_the_limit_are_refused() {
+    let fake = Fake::endless();
+    let config = ServerConfig {
+        storage_max_concurrent_queries: 1,
+        ..ServerConfig::default()
+    };
+    let served = Served::start_with(&fake, Credentials::default(), &config).await;
+    let node = served.node(Credentials::default());
+    let first = node.query(a_query(), QueryContext::unlimited()).await.unwrap();
+    let second = node.query(a_query(), QueryContext::unlimited()).await.map(|_| ());
+    assert!(matches!(second, Err(QueryError::Overloaded(_))), "{second:?}");
+    drop(first);
+    fake.dropped.notified().await;
+    // The turn is free once the first answer's stream is gone.
+    while let Err(error) = node.query(a_query(), QueryContext::unlimited()).await.map(|_| ()) {
+        assert!(matches!(error, QueryError::Overloaded(_)), "{error}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn strangers_are_refused_before_anything_is_done() {
+    let fake = Fake::new();
+    let served = Served::start(&fake, secret("right")).await;
+    served.node(secret("right")).write(a_write(1)).await.unwrap();
+    for stranger in [Credentials::default(), secret("wrong")] {
+        let node = served.node(stranger);
+        let refused = node.write(a_write(2)).await.unwrap_err();
+        assert!(
+            matches!(&refused, WriteError::Unavailable(text) if text.contains("secret")),
+            "{refused}"
+        );
+        assert_eq!(node.hello().await.unwrap_err().code(), Code::Unauthenticated);
+        let refused = node
+            .query(a_query(), QueryContext::unlimited())
+            .await
+            .map(|_| ())
+            .unwrap_err();
+        assert!(
+            matches!(&refused, QueryError::Unavailable(text) if text.contains("secret")),
+            "{refused}"
+        );
+    }
+    assert_eq!(fake.writes.lock().len(), 1);
+}
+
+#[tokio::test]
+async fn another_protocol_is_refused_on_both_sides() {
+    // A caller of the future.
+    let fake = Fake::new();
+    let served = Served::start(&fake, Credentials::default()).await;
+    let channel = common::rpc::connect_lazily(&served.addr.to_string()).unwrap();
+    let mut client = common::rpc::proto::storage_client::StorageClient::with_interceptor(channel, future_caller);
+    let refused = client
+        .mark(common::rpc::proto::MarkRequest { node: 1 })
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().contains("speaks protocol 7"), "{refused}");
+    assert!(
+        client
+            .hello(common::rpc::proto::HelloRequest { protocol: 7 })
+            .await
+            .is_ok()
+    );
+
+    // A node that says nothing of its protocol.
+    let service = StorageService::new(fake.clone(), fake.clone(), Lifecycle::new(), &ServerConfig::default());
+    let bare = Routes::new(common::rpc::proto::storage_server::StorageServer::new(service)).into_axum_router();
+    let served = Served::serve(bare, Lifecycle::new()).await;
+    let refused = served.node(Credentials::default()).mark(NodeId(1)).await.unwrap_err();
+    assert!(
+        matches!(&refused, WriteError::Unavailable(text) if text.contains("protocol")),
+        "{refused}"
+    );
+}
+
+fn future_caller(mut request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
+    request.metadata_mut().insert("vt-protocol", 7.into());
+    Ok(request)
+}
+
+#[tokio::test]
+async fn a_node_that_is_not_there_is_unavailable() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    drop(listener);
+    let node = RemoteNode::new(&addr.to_string(), Credentials::default()).unwrap();
+    assert!(matches!(node.write(a_write(1)).await, Err(WriteError::Unavailable(_))));
+    let query = node.query(a_query(), QueryContext::unlimited()).await.map(|_| ());
+    assert!(matches!(query, Err(QueryError::Unavailable(_))), "{query:?}");
+}
+
+#[tokio::test]
+async fn anybody_may_ask_for_health() {
+    let fake = Fake::new();
+    let served = Served::start(&fake, secret("right")).await;
+    let channel = common::rpc::connect_lazily(&served.addr.to_string()).unwrap();
+    let mut client = tonic_health::pb::health_client::HealthClient::new(channel);
+    let request = tonic_health::pb::HealthCheckRequest {
+        service: "vt.v1.Storage".to_owned(),
+    };
+    let health = client.check(request).await.unwrap().into_inner();
+    assert_eq!(health.status(), tonic_health::ServingStatus::Serving.into());
+}
+
+fn state(cluster: u128, version: u64, members: &[(u64, &Served)]) -> Arc<ClusterState> {
+    let member = |(id, served): &(u64, &Served)| Member {
+        id: NodeId(*id),
+        addr: served.addr.to_string(),
+        zone: String::new(),
+        incarnation: Incarnation(1),
+        state: MemberState::Active,
+        mark: None,
+        generation: 0,
+        full: false,
+    };
+    Arc::new(ClusterState {
+        cluster: ClusterId(cluster),
+        version,
+        epoch: Epoch(1),
+        settings: Settings {
+            replication_factor: 2,
+            slots: 16,
+            retention_seconds: 1,
+        },
+        members: members.iter().map(member).map(|member| (member.id, member)).collect(),
+        placement: Placement::default(),
+        oldest_day: 0,
+    })
+}
+
+async fn version(view: &RemoteView, version: u64) -> Arc<ClusterState> {
+    let mut changes = view.changes();
+    let known = |state: &Option<Arc<ClusterState>>| state.as_ref().is_some_and(|state| state.version >= version);
+    let state = changes.wait_for(known).await.unwrap();
+    state.clone().unwrap()
+}
+
+#[tokio::test]
+async fn a_view_follows_the_state_and_survives_the_nodes() {
+    let (one, two) = (Fake::new(), Fake::new());
+    let first = Served::start(&one, secret("s")).await;
+    let second = Served::start(&two, secret("s")).await;
+    let view = RemoteView::start(vec![first.addr.to_string()], secret("s"));
+    assert!(view.state().is_none() && view.node(NodeId(2)).is_none());
+
+    one.states.send_replace(Some(state(1, 1, &[(1, &first), (2, &second)])));
+    assert_eq!(view.first().await.unwrap().version, 1);
+    let node = view.node(NodeId(2)).unwrap();
+    node.write(a_write(1)).await.unwrap();
+    assert_eq!(two.writes.lock().len(), 1);
+    assert!(Arc::ptr_eq(&node, &view.node(NodeId(2)).unwrap()));
+
+    one.states.send_replace(Some(state(1, 2, &[(1, &first), (2, &second)])));
+    version(&view, 2).await;
+
+    // The watched node goes: another member tells the news.
+    first.drain().await;
+    two.states.send_replace(Some(state(1, 3, &[(2, &second)])));
+    version(&view, 3).await;
+    assert!(view.node(NodeId(1)).is_none());
+
+    // All are gone: the last state stays.
+    second.drain().await;
+    assert_eq!(view.state().unwrap().version, 3);
+}
+
+#[tokio::test]
+async fn a_view_takes_no_older_state_and_none_of_another_cluster() {
+    let (one, two) = (Fake::new(), Fake::new());
+    let first = Served::start(&one, Credentials::default()).await;
+    let second = Served::start(&two, Credentials::default()).await;
+    let members = [(1, &first), (2, &second)];
+    one.states.send_replace(Some(state(1, 5, &members)));
+    let view = RemoteView::start(vec![first.addr.to_string()], Credentials::default());
+    version(&view, 5).await;
+    let mut changes = view.changes();
+    changes.borrow_and_update();
+    two.states.send_replace(Some(state(2, 9, &members)));
+    one.states.send_replace(Some(state(1, 4, &members)));
+    view.refresh(5);
+    one.states.send_replace(Some(state(1, 6, &members)));
+    let known = version(&view, 6).await;
+    assert_eq!((known.version, known.cluster), (6, ClusterId(1)));
+}
+
+/// The watched node is behind: who refuses because of it makes the view ask the others.
+#[tokio::test]
+async fn a_view_asks_others_when_it_is_refreshed() {
+    let (one, two) = (Fake::new(), Fake::new());
+    let first = Served::start(&one, Credentials::default()).await;
+    let second = Served::start(&two, Credentials::default()).await;
+    let members = [(1, &first), (2, &second)];
+    one.states.send_replace(Some(state(1, 1, &members)));
+    let view = RemoteView::start(vec![first.addr.to_string()], Credentials::default());
+    version(&view, 1).await;
+    two.states.send_replace(Some(state(1, 7, &members)));
+    view.refresh(1);
+    version(&view, 7).await;
+}
+
+#[tokio::test]
+async fn watches_end_when_the_node_drains() {
+    let fake = Fake::new();
+    let (served, node) = remote(&fake).await;
+    let mut frames = node.watch(0).await.unwrap();
+    assert_eq!(frames.message().await.unwrap().unwrap().version, 0);
+    served.lifecycle.enter(Phase::Draining);
+    // The connection is kept by the stream alone: nothing else makes the server wait.
+    drop(node);
+    while let Ok(Some(_)) = frames.message().await {}
+    drop(frames);
+    served.task.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_payload_is_not_taken_as_more_than_it_is() {
+    let fake = Fake::new();
+    let (_served, node) = remote(&fake).await;
+    let empty = ReplicaWrite {
+        payload: Bytes::new(),
+        parts: Vec::new(),
+        ..a_write(0)
+    };
+    node.write(empty.clone()).await.unwrap();
+    assert_eq!(*fake.writes.lock(), [(empty, None)]);
+}
