@@ -9,6 +9,9 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer};
 
+/// Libraries that say much at levels that are for operators. A level given for such a module comes later and counts.
+const QUIET: &str = "openraft=ERROR";
+
 /// How and how much is logged.
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Logging")]
@@ -60,6 +63,15 @@ impl FromStr for LogFilter {
     }
 }
 
+impl LogFilter {
+    fn filter(&self) -> EnvFilter {
+        match self.0.trim().eq_ignore_ascii_case("off") {
+            true => EnvFilter::new(&self.0),
+            false => EnvFilter::new(format!("{QUIET},{}", self.0)),
+        }
+    }
+}
+
 impl fmt::Display for LogFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -72,7 +84,7 @@ impl fmt::Display for LogFilter {
 /// # Errors
 /// When logging was set up before.
 pub fn init_logging(config: &LoggerConfig) -> Result<(), LoggingError> {
-    let filter = EnvFilter::new(&config.logger_level.0);
+    let filter = config.logger_level.filter();
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = match config.logger_format {
         LogFormat::Default => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
