@@ -2,7 +2,6 @@
 //! them, and ends in order. Composition only: it has no logic of its own.
 
 mod config;
-mod internal;
 
 pub use config::{SingleConfig, command};
 
@@ -10,10 +9,10 @@ use common::config::EffectiveFlags;
 use common::http::{App, Lifecycle, Operational, Servers, bind, operational_router};
 use common::process::{Termination, leave_on_signal};
 use common::telemetry::Metrics;
-use internal::internal_router;
 use std::sync::Arc;
 use vtinsert::{Receiver, TimeWindow};
 use vtstorage::engine::error::StorageError;
+use vtstorage::node::internal_router;
 use vtstorage::{Engine, StorageConfig};
 
 /// Why the process ended otherwise than by a signal.

@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod engine;
 pub mod hints;
 pub mod leaf;
+pub mod node;
 pub mod server;
 
 pub use engine::store::{Engine, StorageConfig};

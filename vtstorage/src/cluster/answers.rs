@@ -1,7 +1,9 @@
 //! What this node answers to others.
 
 use super::core::Core;
-use super::peer::{ConsensusMessage, Forwarded, Introduction, Joined, LeaseReply, LeaseRequest, Peer, PeerError};
+use super::peer::{
+    ConsensusMessage, Forwarded, Introduction, Joined, LeaseOutcome, LeaseReply, LeaseRequest, Peer, PeerError,
+};
 use super::propose::{Done, ProposeError};
 use async_trait::async_trait;
 use common::cluster::{Command, NewMember, NodeId, Refused};
@@ -29,17 +31,24 @@ impl Peer for Core {
 
     async fn lease(&self, request: LeaseRequest) -> Result<LeaseReply, PeerError> {
         let Some(lease) = self.grantor.lease() else {
-            return Ok(LeaseReply::NotLeader);
+            return Ok(LeaseReply {
+                outcome: LeaseOutcome::NotLeader,
+                live: Vec::new(),
+            });
         };
         let state = self.state();
         let member = state.as_ref().and_then(|state| state.member(request.node));
-        let Some(member) = member.filter(|member| member.incarnation == request.incarnation) else {
-            return Ok(LeaseReply::Denied);
-        };
-        self.grantor.hear(request.node, request.healthy);
-        Ok(match member.in_sync() && request.healthy {
-            true => LeaseReply::Granted(lease),
-            false => LeaseReply::Denied,
+        let member = member.filter(|member| member.incarnation == request.incarnation);
+        if member.is_some() {
+            self.grantor.hear(request.node, request.healthy);
+        }
+        let granted = request.healthy && member.is_some_and(|member| member.in_sync());
+        Ok(LeaseReply {
+            outcome: match granted {
+                true => LeaseOutcome::Granted(lease),
+                false => LeaseOutcome::Denied,
+            },
+            live: self.grantor.live(),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use super::hints::HintGate;
 use super::identity::Identity;
-use super::lease::{Grantor, ReadLease};
+use super::lease::{Grantor, Live, ReadLease};
 use super::peer::{Introduction, Peers};
 use super::propose::Proposer;
 use super::raft::Consensus;
@@ -57,6 +57,7 @@ pub(crate) struct Core {
     pub(crate) store: Arc<dyn LocalStore>,
     pub(crate) lease: ReadLease,
     pub(crate) grantor: Grantor,
+    pub(crate) live: Live,
     pub(crate) hints: HintGate,
     /// Nodes without a cluster that this one has seen while it had none, itself included
     pub(crate) seen: Mutex<BTreeSet<NodeId>>,

@@ -69,6 +69,23 @@ fn is_ahead(until: Option<Instant>) -> bool {
     until.is_some_and(|until| until > Instant::now())
 }
 
+/// The nodes that the leader has heard of lately, as it told this one.
+#[derive(Debug, Default)]
+pub(crate) struct Live(Mutex<Option<(Instant, Vec<NodeId>)>>);
+
+impl Live {
+    pub(crate) fn told(&self, live: Vec<NodeId>) {
+        *self.0.lock() = Some((Instant::now(), live));
+    }
+
+    /// Nobody, where the leader has said nothing for a while.
+    pub(crate) fn nodes(&self) -> Vec<NodeId> {
+        let told = self.0.lock();
+        let recent = told.as_ref().filter(|(at, _)| at.elapsed() < LEASE);
+        recent.map_or_else(Vec::new, |(_, live)| live.clone())
+    }
+}
+
 /// The last sign of life of a node.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Heard {
@@ -106,6 +123,13 @@ impl Grantor {
         let confirmed = (*self.confirmed.lock())?;
         let left = LEASE.checked_sub(confirmed.elapsed())?;
         (left >= LEAST).then_some(left)
+    }
+
+    /// The nodes that were heard of not long ago.
+    pub(crate) fn live(&self) -> Vec<NodeId> {
+        let heard = self.heard.lock();
+        let live = heard.iter().filter(|(_, heard)| heard.at.elapsed() < LEASE);
+        live.map(|(node, _)| *node).collect()
     }
 
     /// What was heard of a node, if that is not long ago.

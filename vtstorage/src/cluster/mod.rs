@@ -3,6 +3,7 @@
 //! nothing of sockets: other nodes are [`Peer`]s.
 
 mod answers;
+mod config;
 mod core;
 pub mod disk;
 mod duties;
@@ -16,17 +17,19 @@ mod peer;
 mod propose;
 mod raft;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
 pub use self::core::{About, LocalStore};
+pub use config::ClusterConfig;
 pub use entry::{Names, Search, SystemNames};
 pub use hints::HintPass;
 pub use lease::LEASE;
 pub use node::{ClusterNode, Membership};
 pub use peer::{
-    ConsensusCall, ConsensusMessage, Forwarded, Introduction, Joined, LeaseReply, LeaseRequest, Peer, PeerError, Peers,
+    ConsensusCall, ConsensusMessage, Forwarded, Introduction, Joined, LeaseOutcome, LeaseReply, LeaseRequest, Peer,
+    PeerError, Peers,
 };
 pub use propose::{Done, ProposeError};
 pub use raft::{ConsensusConfig, ConsensusError, ConsensusView, Reply};

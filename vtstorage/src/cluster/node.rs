@@ -60,6 +60,7 @@ impl ClusterNode {
             store: membership.store,
             lease: Default::default(),
             grantor: Default::default(),
+            live: Default::default(),
             hints: Default::default(),
             fatal: watch::Sender::new(None),
         });
@@ -70,6 +71,7 @@ impl ClusterNode {
         let mut tasks = JoinSet::new();
         tasks.spawn(come_in(core.clone(), membership.search));
         tasks.spawn(watch_consensus(core.clone()));
+        tasks.spawn(tell_leaders(core.clone()));
         tasks.spawn(duties::renew_lease(core.clone()));
         tasks.spawn(duties::report(core.clone()));
         tasks.spawn(duties::confirm_leadership(core.clone()));
@@ -197,6 +199,11 @@ impl ClusterNode {
         self.core.lease.remaining()
     }
 
+    /// The nodes that the leader has heard of lately; none while there is no leader.
+    pub fn live(&self) -> Vec<NodeId> {
+        self.core.live.nodes()
+    }
+
     /// Waits until the node cannot go on, and says why.
     pub async fn failed(&self) -> String {
         let mut fatal = self.core.fatal.subscribe();
@@ -243,4 +250,19 @@ async fn watch_consensus(core: Arc<Core>) {
     {
         core.fail(format!("the consensus has ended: {why}"));
     }
+}
+
+/// Logs who leads.
+async fn tell_leaders(core: Arc<Core>) {
+    let mut known = None;
+    let ended = core.consensus.wait(|view| {
+        let now = view.leader.map(|leader| (leader, view.term));
+        if let Some((leader, term)) = now.filter(|_| now != known) {
+            tracing::info!(%leader, term, own = view.is_leader, "the cluster has a leader");
+            known = now;
+        }
+        false
+    });
+    // It only ever ends with the consensus, which others watch.
+    drop(ended.await);
 }

@@ -7,13 +7,14 @@ use common::cluster::{NodeAnswers, NodeId, NodePart, NodeQuery, Scope, Slot, Sto
 use common::contract::QueryError;
 use common::query::{Plan, Shape};
 use futures::StreamExt as _;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// A node that sends nothing for so long is asked whether it is there: it may be at work, or wait for its lease.
-const SILENCE: Duration = Duration::from_millis(400);
+/// A node that does not begin to answer within this time is given up.
+const FIRST_SIGN: Duration = Duration::from_secs(1);
+/// A node that sends nothing for so long is asked whether it is there.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// What a node is asked for.
 pub(super) struct Attempt {
@@ -52,10 +53,10 @@ impl Attempt {
             scope: self.scope.clone(),
         };
         let mut held = Held::new(out.clone(), self.delivered.clone());
-        let begun = self.or_silent(health, node.query(query, out.context.part())).await;
-        let end = match begun.and_then(|answers| answers) {
-            Ok(mut answers) => self.take(&mut answers, &mut held, health).await,
-            Err(error) => Err(error),
+        let end = match timeout(FIRST_SIGN, node.query(query, out.context.part())).await {
+            Ok(Ok(mut answers)) => self.take(&mut answers, &mut held, health).await,
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(self.silent()),
         };
         let error = match end {
             Ok(in_sync) if in_sync || self.last_resort => {
@@ -81,27 +82,21 @@ impl Attempt {
     /// Takes the parts until the end; whether the node is in sync.
     async fn take(&self, answers: &mut NodeAnswers, held: &mut Held, health: &Health) -> Result<bool, QueryError> {
         loop {
-            let Some(part) = self.or_silent(health, answers.next()).await? else {
-                return Err(QueryError::Unavailable(format!("node {} broke off", self.id)));
+            let part = match timeout(SILENCE, answers.next()).await {
+                Ok(Some(part)) => part?,
+                Ok(None) => return Err(QueryError::Unavailable(format!("node {} broke off", self.id))),
+                Err(_) if health.answers(self.id).await => continue,
+                Err(_) => return Err(self.silent()),
             };
-            match part? {
+            match part {
                 NodePart::Part(answer) => held.add(answer).await?,
                 NodePart::End { in_sync } => return Ok(in_sync),
             }
         }
     }
 
-    /// Waits for something from the node, as long as it is there.
-    async fn or_silent<T>(&self, health: &Health, something: impl Future<Output = T>) -> Result<T, QueryError> {
-        let mut something = pin!(something);
-        loop {
-            if let Ok(came) = timeout(SILENCE, &mut something).await {
-                return Ok(came);
-            }
-            if !health.answers(self.id).await {
-                return Err(QueryError::Unavailable(format!("node {} does not answer", self.id)));
-            }
-        }
+    fn silent(&self) -> QueryError {
+        QueryError::Unavailable(format!("node {} does not answer", self.id))
     }
 }
 

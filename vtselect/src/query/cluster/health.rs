@@ -5,16 +5,15 @@ use common::cluster::{ClusterView, NodeId, NodeQuery, Scope, StorageNode};
 use common::contract::{QueryContext, QueryError};
 use common::ids::TenantId;
 use common::query::{CatalogueQuery, Plan};
+use futures::StreamExt as _;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-/// How long a probe may take.
-const PROBE: Duration = Duration::from_millis(600);
-/// How long it takes from a failed probe to the next.
-const PAUSE: Duration = Duration::from_millis(400);
+/// How long a probe may take, and how often one is sent.
+const PROBE: Duration = Duration::from_secs(1);
 
 /// What is thought of a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,15 +68,18 @@ impl Health {
     }
 }
 
-/// Asks for nothing, and takes it for an answer that the node begins to answer: its work may be long.
+/// Asks for nothing, as cheaply as possible.
 async fn probe(node: &dyn StorageNode, version: u64) -> Result<(), QueryError> {
     let query = NodeQuery {
         plan: Plan::catalogue(TenantId::default(), CatalogueQuery::Services),
         version,
         scope: Scope::default(),
     };
-    let answers = node.query(query, QueryContext::new(2 * PROBE, 1 << 20)).await;
-    answers.map(drop)
+    let mut answers = node.query(query, QueryContext::new(PROBE, 1 << 20)).await?;
+    match answers.next().await {
+        Some(first) => first.map(|_| ()),
+        None => Err(QueryError::Unavailable("an answer without an end".into())),
+    }
 }
 
 async fn watch(health: Weak<Health>, id: NodeId) {
@@ -90,6 +92,6 @@ async fn watch(health: Weak<Health>, id: NodeId) {
         }
         health.failed.lock().insert(id, Belief::Dead);
         drop(health);
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(PROBE).await;
     }
 }

@@ -159,8 +159,6 @@ impl Reading {
                 tracing::warn!(node = %attempt.id, %error, "a storage node failed a query");
                 if matches!(error, QueryError::Unavailable(_)) {
                     self.asker.health.suspect(attempt.id);
-                    // It may refuse because the placement has changed.
-                    self.asker.view.refresh(attempt.version);
                     todo.lost.insert(attempt.id);
                 } else {
                     todo.broken.insert(attempt.id);

@@ -1,7 +1,7 @@
 //! What each member does: renews its read lease, and tells the cluster what has changed about it.
 
 use crate::cluster::core::Core;
-use crate::cluster::peer::{LeaseReply, LeaseRequest, Peer, PeerError};
+use crate::cluster::peer::{LeaseOutcome, LeaseReply, LeaseRequest, Peer, PeerError};
 use crate::cluster::propose::{ProposeError, address};
 use common::cluster::{ClusterState, Command};
 use std::sync::Arc;
@@ -19,14 +19,21 @@ const LOOK: Duration = Duration::from_millis(500);
 pub(crate) async fn renew_lease(core: Arc<Core>) {
     loop {
         let asked = Instant::now();
-        match timeout(ANSWER, ask(&core)).await {
-            Ok(Some(Ok(LeaseReply::Granted(lease)))) if core.unmarked() => core.lease.granted(asked, lease),
-            Ok(Some(Ok(LeaseReply::Granted(_) | LeaseReply::Denied))) => core.lease.drop_now(),
-            // It runs out by itself.
-            Ok(None | Some(Ok(LeaseReply::NotLeader) | Err(_))) | Err(_) => {}
+        if let Ok(Some(Ok(reply))) = timeout(ANSWER, ask(&core)).await {
+            take(&core, asked, reply);
         }
         sleep(RENEW).await;
     }
+}
+
+/// A lease that is not renewed runs out by itself.
+fn take(core: &Core, asked: Instant, reply: LeaseReply) {
+    match reply.outcome {
+        LeaseOutcome::Granted(lease) if core.unmarked() => core.lease.granted(asked, lease),
+        LeaseOutcome::Granted(_) | LeaseOutcome::Denied => core.lease.drop_now(),
+        LeaseOutcome::NotLeader => return,
+    }
+    core.live.told(reply.live);
 }
 
 async fn ask(core: &Core) -> Option<Result<LeaseReply, PeerError>> {

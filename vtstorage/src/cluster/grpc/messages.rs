@@ -1,6 +1,6 @@
 //! The contract's types as messages and back.
 
-use crate::cluster::peer::{ConsensusMessage, Introduction, LeaseReply, LeaseRequest};
+use crate::cluster::peer::{ConsensusMessage, Introduction, LeaseOutcome, LeaseReply, LeaseRequest};
 use common::cluster::{ClusterId, Incarnation, NewMember, NodeId};
 use common::rpc::proto;
 use std::time::Duration;
@@ -92,23 +92,28 @@ pub(super) fn lease_request_of(message: &proto::LeaseRequest) -> Result<LeaseReq
 
 pub(super) fn lease_response(reply: LeaseReply) -> proto::LeaseResponse {
     use proto::lease_response::Outcome;
-    let (outcome, lease) = match reply {
-        LeaseReply::Granted(lease) => (Outcome::Granted, lease),
-        LeaseReply::Denied => (Outcome::Denied, Duration::ZERO),
-        LeaseReply::NotLeader => (Outcome::NotLeader, Duration::ZERO),
+    let (outcome, lease) = match reply.outcome {
+        LeaseOutcome::Granted(lease) => (Outcome::Granted, lease),
+        LeaseOutcome::Denied => (Outcome::Denied, Duration::ZERO),
+        LeaseOutcome::NotLeader => (Outcome::NotLeader, Duration::ZERO),
     };
     proto::LeaseResponse {
         outcome: outcome.into(),
         lease_micros: u64::try_from(lease.as_micros()).unwrap_or(0),
+        live: reply.live.into_iter().map(|node| node.0).collect(),
     }
 }
 
 pub(super) fn lease_reply_of(message: &proto::LeaseResponse) -> LeaseReply {
     use proto::lease_response::Outcome;
-    match message.outcome() {
-        Outcome::Granted => LeaseReply::Granted(Duration::from_micros(message.lease_micros)),
-        Outcome::Denied => LeaseReply::Denied,
-        Outcome::NotLeader => LeaseReply::NotLeader,
+    let outcome = match message.outcome() {
+        Outcome::Granted => LeaseOutcome::Granted(Duration::from_micros(message.lease_micros)),
+        Outcome::Denied => LeaseOutcome::Denied,
+        Outcome::NotLeader => LeaseOutcome::NotLeader,
+    };
+    LeaseReply {
+        outcome,
+        live: message.live.iter().copied().map(NodeId).collect(),
     }
 }
 
@@ -139,12 +144,16 @@ mod tests {
             healthy: true,
         };
         assert_eq!(lease_request_of(&lease_request(request)), Ok(request));
-        for reply in [
-            LeaseReply::Granted(Duration::from_micros(7)),
-            LeaseReply::Denied,
-            LeaseReply::NotLeader,
+        for outcome in [
+            LeaseOutcome::Granted(Duration::from_micros(7)),
+            LeaseOutcome::Denied,
+            LeaseOutcome::NotLeader,
         ] {
-            assert_eq!(lease_reply_of(&lease_response(reply)), reply);
+            let reply = LeaseReply {
+                outcome,
+                live: vec![NodeId(1), NodeId(5)],
+            };
+            assert_eq!(lease_reply_of(&lease_response(reply.clone())), reply);
         }
     }
 

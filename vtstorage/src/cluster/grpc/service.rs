@@ -3,7 +3,6 @@
 use super::messages::{BadMessage, cluster_bytes, id_of, introduction, lease_request_of, lease_response, member_of};
 use crate::cluster::peer::{ConsensusCall, ConsensusMessage, Forwarded, Peer, PeerError};
 use async_trait::async_trait;
-use axum::Router;
 use common::cluster::{ClusterId, NodeId};
 use common::rpc::MAX_MESSAGE;
 use common::rpc::proto;
@@ -14,12 +13,12 @@ use tonic::{Request, Response, Status};
 
 type Answer<T> = Result<Response<T>, Status>;
 
-/// The paths of `vt.v1.Raft`, answered by `peer`. They are not guarded.
-pub fn routes(peer: Arc<dyn Peer>) -> Router {
+/// The service `vt.v1.Raft`, answered by `peer`. It is not guarded.
+pub fn routes(peer: Arc<dyn Peer>) -> Routes {
     let server = RaftServer::new(Service { peer })
         .max_decoding_message_size(MAX_MESSAGE)
         .max_encoding_message_size(MAX_MESSAGE);
-    Routes::new(server).into_axum_router()
+    Routes::new(server)
 }
 
 struct Service {

@@ -49,15 +49,23 @@ pub struct LeaseRequest {
     pub healthy: bool,
 }
 
-/// The answer to a [`LeaseRequest`].
+/// Whether a lease is granted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum LeaseReply {
+pub enum LeaseOutcome {
     /// For so long from when the request was sent
     Granted(Duration),
     /// The node has a mark, or is another than the cluster knows
     Denied,
     /// Only the leader grants, while it is sure to be the leader
     NotLeader,
+}
+
+/// The answer to a [`LeaseRequest`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LeaseReply {
+    pub outcome: LeaseOutcome,
+    /// The nodes that the leader has heard of lately
+    pub live: Vec<NodeId>,
 }
 
 /// The answer to a command for the leader.

@@ -111,7 +111,7 @@ impl Seat {
         let listener = first.unwrap_or_else(|| std::net::TcpListener::bind(&self.addr).unwrap());
         listener.set_nonblocking(true).unwrap();
         let listener = TcpListener::from_std(listener).unwrap();
-        let app = App::bare(guarded(grpc::routes(peer), Credentials::default()));
+        let app = App::bare(guarded(grpc::routes(peer).into_axum_router(), Credentials::default()));
         let limits = ConnectionLimits {
             idle_timeout: PATIENCE,
             drain_timeout: PATIENCE,

@@ -127,6 +127,16 @@ impl Engine {
                 .any(|partition| days.contains(&partition.day))
     }
 
+    /// The disk is nearly full: writes are refused.
+    pub fn is_read_only(&self) -> bool {
+        self.shared.read_only.load(Ordering::Relaxed)
+    }
+
+    /// It was shut down: writes are refused.
+    pub fn is_closed(&self) -> bool {
+        self.shared.closed.load(Ordering::Relaxed)
+    }
+
     /// Figures of the store now.
     pub fn stats(&self) -> EngineStats {
         self.shared.stats()

@@ -1,5 +1,6 @@
-//! Paths for operators and benchmarks that act on the engine.
+//! Paths for operators, tests and benchmarks that act on the engine.
 
+use crate::engine::store::Engine;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -9,17 +10,15 @@ use axum::routing::post;
 use common::http::count_requests;
 use std::fmt::Display;
 use std::sync::Arc;
-use vtstorage::Engine;
 
 /// `POST /internal/force_flush` and `POST /internal/force_merge`: 200 once the work is done.
-pub(crate) fn internal_router(engine: Arc<Engine>) -> Router {
+pub fn internal_router(engine: Arc<Engine>) -> Router {
     Router::new()
         .route("/internal/force_flush", post(force_flush))
         .route("/internal/force_merge", post(force_merge))
         .layer(from_fn(count_requests))
         .with_state(engine)
 }
-
 /// Returns when everything acknowledged is in blocks and nothing of it only in the storage engine's memory.
 async fn force_flush(State(engine): State<Arc<Engine>>) -> Response {
     answer("force_flush", engine.force_flush().await)

@@ -1,0 +1,254 @@
+//! The program `vtstorage`: opens the engine and the cluster's metadata, puts one server in front of both, and ends in
+//! order. Composition only: what a node is for others is in [`LocalNode`](local), the rest in its parts.
+
+mod config;
+mod epochs;
+mod gauges;
+mod internal;
+mod local;
+mod scope;
+mod status;
+
+pub use config::{StorageNodeConfig, command};
+pub use internal::internal_router;
+
+use crate::cluster::disk::RocksDisk;
+use crate::cluster::grpc::{self, RemotePeers};
+use crate::cluster::{About, ClusterNode, ConsensusConfig, Membership};
+use crate::engine::error::StorageError;
+use crate::engine::store::{Engine, HintStore, StorageConfig};
+use crate::hints::{HintDelivery, Route};
+use crate::server::{StorageService, routes};
+use common::cluster::{PeerNode, Settings};
+use common::config::EffectiveFlags;
+use common::http::{App, Lifecycle, Operational, Phase, Servers, bind, operational_router};
+use common::process::{Termination, leave_on_signal};
+use common::rpc::{Credentials, Nodes, SecretError};
+use common::telemetry::Metrics;
+use epochs::Epochs;
+use local::{LocalNode, Store};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// Slots of a cluster that this node makes.
+const SLOTS: u16 = 1_024;
+
+/// Why the process ended otherwise than by a signal.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A socket, a signal handler or the cluster's metadata
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error("storage: {0}")]
+    Storage(#[from] StorageError),
+    #[error("{0}")]
+    Flags(String),
+    /// The node cannot be a member any more
+    #[error("{0}")]
+    Cluster(String),
+}
+
+/// Runs until SIGTERM or SIGINT; then requests under way are answered, and the engine is closed. It is healthy once it is
+/// a member of a cluster.
+///
+/// # Errors
+/// When it cannot start, or cannot go on.
+pub async fn run(config: StorageNodeConfig, flags: EffectiveFlags, metrics: Metrics) -> Result<(), RunError> {
+    let mut termination = Termination::listen()?;
+    let credentials = config.secret.credentials()?;
+    let listener = bind(&config.http_listen_addr).await?;
+    let listener = listener.ok_or_else(|| RunError::Flags("--httpListenAddr must not be empty".into()))?;
+    let engine = open_engine(config.storage.clone()).await?;
+    let node = Node::start(&config, &credentials, engine.clone(), listener.local_addr()?).await?;
+    let lifecycle = Lifecycle::starting();
+    let operational = Operational {
+        lifecycle: lifecycle.clone(),
+        metrics: metrics.clone(),
+        flags: Arc::new(flags),
+    };
+    let http = operational_router(operational)
+        .merge(internal_router(engine.clone()))
+        .merge(status::status_router(node.status()));
+    let service = StorageService::new(
+        node.local.clone(),
+        node.local.clone(),
+        lifecycle.clone(),
+        &config.server,
+    );
+    let grpc = routes(service, grpc::routes(node.cluster.peer()), credentials).await;
+
+    let mut servers = Servers::new(lifecycle.clone(), config.http.connection_limits());
+    let app = App::new(http.merge(grpc), config.http.http_path_prefix.clone());
+    servers.start("http", Some(listener), app)?;
+    let upkeep = tokio::spawn(metrics.upkeep());
+    let ready = tokio::spawn(serve_once_member(node.cluster.clone(), lifecycle.clone()));
+
+    let delay = config.http.http_shutdown_delay.as_duration();
+    let ended = tokio::select! {
+        () = leave_on_signal(&mut termination, &lifecycle, delay) => Ok(()),
+        why = node.cluster.failed() => Err(RunError::Cluster(why)),
+    };
+    ready.abort();
+    lifecycle.enter(Phase::Draining);
+    servers.ended().await;
+    node.stop().await;
+    upkeep.abort();
+    engine.shutdown().await?;
+    tracing::info!("stopped");
+    ended
+}
+
+/// Recovery may take a while, and blocks.
+async fn open_engine(config: StorageConfig) -> Result<Arc<Engine>, RunError> {
+    let opened = tokio::task::spawn_blocking(|| Engine::open(config))
+        .await
+        .map_err(std::io::Error::from)?;
+    Ok(opened?)
+}
+
+/// The node's parts behind its server.
+struct Node {
+    cluster: Arc<ClusterNode>,
+    local: Arc<LocalNode>,
+    /// What the flags ask of a cluster
+    settings: Settings,
+    delivery: HintDelivery,
+    tasks: JoinSet<()>,
+}
+
+impl Node {
+    async fn start(
+        config: &StorageNodeConfig,
+        credentials: &Credentials,
+        engine: Arc<Engine>,
+        bound: SocketAddr,
+    ) -> Result<Self, RunError> {
+        let hints = engine.hints(config.hints.cluster_max_hint_bytes.bytes());
+        let settings = Settings {
+            replication_factor: config.cluster.replication_factor,
+            slots: SLOTS,
+            retention_seconds: config.storage.retention_period.as_duration().as_secs(),
+        };
+        let membership = membership(config, credentials, &engine, &hints, &settings, bound).await?;
+        let cluster = Arc::new(ClusterNode::start(membership).await?);
+        if let Some(id) = cluster.cluster() {
+            credentials.bind(id);
+        }
+        let epochs = Arc::new(Epochs::default());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(follow(
+            cluster.clone(),
+            epochs.clone(),
+            credentials.clone(),
+            settings.clone(),
+        ));
+        tasks.spawn(gauges::keep(cluster.clone()));
+        let bytes_per_second = config.hints.cluster_hint_bytes_per_second.bytes();
+        let route = route(cluster.clone(), Nodes::new(credentials.clone()));
+        Ok(Self {
+            delivery: HintDelivery::start(hints.clone(), route, bytes_per_second),
+            local: Arc::new(LocalNode {
+                engine,
+                hints,
+                cluster: cluster.clone(),
+                epochs,
+            }),
+            cluster,
+            settings,
+            tasks,
+        })
+    }
+
+    fn status(&self) -> status::Status {
+        status::Status {
+            cluster: self.cluster.clone(),
+            engine: self.local.engine.clone(),
+            flags: self.settings.clone(),
+        }
+    }
+
+    async fn stop(mut self) {
+        drop(self.delivery);
+        self.tasks.shutdown().await;
+        self.cluster.shutdown().await;
+    }
+}
+
+async fn membership(
+    config: &StorageNodeConfig,
+    credentials: &Credentials,
+    engine: &Arc<Engine>,
+    hints: &HintStore,
+    settings: &Settings,
+    bound: SocketAddr,
+) -> Result<Membership, RunError> {
+    let path = config.storage.storage_data_path.join("meta");
+    let disk = tokio::task::spawn_blocking(move || RocksDisk::open(&path)).await;
+    let stats = engine.stats();
+    let addr = config.cluster.advertised(bound)?;
+    tracing::info!(addr, "other nodes reach this one here");
+    Ok(Membership {
+        about: About {
+            addr,
+            zone: config.cluster.cluster_zone.clone(),
+            incarnation: engine.incarnation(),
+            standalone: stats.rows > 0 || stats.head_rows > 0,
+            settings: settings.clone(),
+        },
+        search: config.cluster.search().map_err(RunError::Flags)?,
+        consensus: ConsensusConfig::default(),
+        disk: Arc::new(disk.map_err(std::io::Error::from)??),
+        peers: Arc::new(RemotePeers::new(credentials.clone(), config.secret.credentials()?)),
+        store: Arc::new(Store {
+            engine: engine.clone(),
+            hints: hints.clone(),
+            future: Duration::from(config.storage.future_retention),
+        }),
+    })
+}
+
+/// The way to other members.
+fn route(cluster: Arc<ClusterNode>, nodes: Nodes) -> Route {
+    Arc::new(move |id| {
+        let state = cluster.state()?;
+        let node = nodes.of(state.member(id)?)?;
+        Some(node as Arc<dyn PeerNode>)
+    })
+}
+
+/// Tells the parts of each state: which epochs are open, and which cluster's calls are taken.
+async fn follow(cluster: Arc<ClusterNode>, epochs: Arc<Epochs>, credentials: Credentials, flags: Settings) {
+    let mut states = cluster.states();
+    let mut settings = None;
+    loop {
+        let state = states.borrow_and_update().clone();
+        if let Some(state) = state {
+            epochs.applied(&state);
+            credentials.bind(state.cluster);
+            if settings.as_ref() != Some(&state.settings) {
+                for differing in status::differing(&flags, &state.settings) {
+                    tracing::warn!("a flag is outweighed by the cluster's settings: {differing}");
+                }
+                settings = Some(state.settings.clone());
+            }
+        }
+        if states.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Healthy is a node that others can use.
+async fn serve_once_member(cluster: Arc<ClusterNode>, lifecycle: Lifecycle) {
+    let id = cluster.id();
+    let mut states = cluster.states();
+    let member = states.wait_for(|state| state.as_ref().is_some_and(|state| state.member(id).is_some()));
+    if member.await.is_ok() {
+        lifecycle.enter(Phase::Serving);
+        tracing::info!(node = %id, "ready to serve");
+    }
+}
