@@ -5,7 +5,7 @@ export VT_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vt
 export CARGO_TARGET_DIR ?= $(VT_CACHE_DIR)/target
 in_env := scripts/with-env.sh
 
-.PHONY: help build print-bin-dir test bench demo fix setup setup-test
+.PHONY: help build print-bin-dir test bench demo demo-cluster fix setup setup-test
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -24,6 +24,9 @@ bench: setup ## run the benchmarks, on a release build
 
 demo: build ## start a single node with sample traces in it
 	$(in_env) scripts/demo.sh
+
+demo-cluster: build ## start a cluster, kill a storage node under load, count the spans
+	$(in_env) scripts/demo-cluster.sh
 
 fix: setup-test ## format, and apply what clippy can fix by itself
 	$(in_env) cargo fmt --all

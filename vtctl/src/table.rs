@@ -6,6 +6,9 @@ use std::fmt::Write;
 /// Consecutive records that differ in this field only become one row with a range.
 const NUMBERED: &str = "slot";
 
+/// Columns that come first, in this order.
+const FIRST: [&str; 3] = [NUMBERED, "id", "addr"];
+
 /// What is shown where a record lacks a field.
 const NOTHING: &str = "-";
 
@@ -53,7 +56,6 @@ fn is_table(value: &Answer) -> bool {
 }
 
 fn render_table(out: &mut String, records: &[Answer], indent: &str) {
-    let mut columns: Vec<String> = Vec::new();
     let records: Vec<Vec<(String, String)>> = records
         .iter()
         .map(|record| {
@@ -62,11 +64,7 @@ fn render_table(out: &mut String, records: &[Answer], indent: &str) {
             flat
         })
         .collect();
-    for (name, _) in records.iter().flatten() {
-        if !columns.contains(name) {
-            columns.push(name.clone());
-        }
-    }
+    let columns = columns(&records);
     let numbered = columns.iter().position(|column| column == NUMBERED);
     let cell = |record: &[(String, String)], column: &String| {
         let found = record.iter().find(|(name, _)| name == column);
@@ -90,6 +88,23 @@ fn render_table(out: &mut String, records: &[Answer], indent: &str) {
     }
     rows.insert(0, columns);
     render_rows(out, &rows, indent);
+}
+
+/// The names of all fields. Where one is empty in a record and has fields within in another, these are enough.
+fn columns(records: &[Vec<(String, String)>]) -> Vec<String> {
+    let mut columns: Vec<String> = Vec::new();
+    for (name, _) in records.iter().flatten() {
+        if !columns.contains(name) {
+            columns.push(name.clone());
+        }
+    }
+    let parents: Vec<String> = columns
+        .iter()
+        .filter_map(|column| Some(column.rsplit_once('.')?.0.to_owned()))
+        .collect();
+    columns.retain(|column| !parents.contains(column));
+    columns.sort_by_key(|column| FIRST.iter().position(|first| first == column).unwrap_or(FIRST.len()));
+    columns
 }
 
 /// Whether `row` is the next number after the range in `last` and equal otherwise.
@@ -196,6 +211,13 @@ nodes
             shown(json),
             "slots\n  slot  replicas\n  0-2   a, b\n  3     c\n  5     c\n"
         );
+    }
+
+    #[test]
+    fn records_are_known_by_their_first_columns() {
+        let json = r#"[{"addr":"x:1","full":false,"id":"a","mark":null},{"id":"b","mark":{"closing":true}}]"#;
+        let wanted = "id  addr  full   mark.closing\na   x:1   false  -\nb   -     -      true\n";
+        assert_eq!(shown(json), wanted);
     }
 
     #[test]

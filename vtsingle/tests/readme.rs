@@ -1,27 +1,37 @@
-//! The table of flags in the README is the one that the definitions make. `UPDATE_README=1` writes it anew.
+//! The tables of flags in the documentation are those that the definitions make. `UPDATE_README=1` writes them anew.
 
 use common::config::flags_markdown;
-use vtsingle::{SingleConfig, command};
+use vtinsert::node::InsertNodeConfig;
+use vtselect::node::SelectNodeConfig;
+use vtsingle::SingleConfig;
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
-const BEGIN: &str = "<!-- flags: generated, see vtsingle/tests/readme.rs -->\n";
+const CLUSTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/flags.md");
 const END: &str = "<!-- end of flags -->";
 
 #[test]
 fn the_readme_lists_the_flags_as_they_are() {
-    let readme = std::fs::read_to_string(README).unwrap();
-    let (before, rest) = readme.split_once(BEGIN).expect("the mark before the table");
+    check(README, "", &flags_markdown::<SingleConfig>(vtsingle::command()));
+}
+
+#[test]
+fn the_page_of_flags_lists_those_of_a_clusters_programs() {
+    let insert = flags_markdown::<InsertNodeConfig>(vtinsert::node::command());
+    let select = flags_markdown::<SelectNodeConfig>(vtselect::node::command());
+    check(CLUSTER, "vtinsert, ", &insert);
+    check(CLUSTER, "vtselect, ", &select);
+}
+
+/// Compares what stands in `file` behind the mark of `program` with `table`.
+fn check(file: &str, program: &str, table: &str) {
+    let begin = format!("<!-- flags: {program}generated, see vtsingle/tests/readme.rs -->\n");
+    let page = std::fs::read_to_string(file).unwrap();
+    let (before, rest) = page.split_once(&begin).expect("the mark before the table");
     let (_, after) = rest.split_once(END).expect("the mark behind the table");
-    let wanted = format!(
-        "{before}{BEGIN}{}{END}{after}",
-        flags_markdown::<SingleConfig>(command())
-    );
+    let wanted = format!("{before}{begin}{table}{END}{after}");
     if std::env::var_os("UPDATE_README").is_some() {
-        std::fs::write(README, wanted).unwrap();
+        std::fs::write(file, wanted).unwrap();
     } else {
-        assert_eq!(
-            readme, wanted,
-            "run: UPDATE_README=1 cargo test -p vtsingle --test readme"
-        );
+        assert_eq!(page, wanted, "run: UPDATE_README=1 cargo test -p vtsingle --test readme");
     }
 }
