@@ -94,4 +94,13 @@ pub fn forms_and_extra_filters(target: &Target) {
         let found = lines(&[("extra_filters", extra), ("extra_stream_filters", stream)]);
         assert_eq!(found, format!("{{\"n\":\"{expected}\"}}\n"), "{extra} {stream}");
     }
+    let part = |name, value| format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    let parts = [part("query", "* | count() n"), part("extra_filters", "name:test-span")].concat() + "--b--\r\n";
+    let reply = target.post("query", &[], "multipart/form-data; boundary=b", &parts);
+    assert_eq!(reply.body, "{\"n\":\"2\"}\n");
+    let reply = target.post("query", &[], "multipart/form-data; boundary=c", &parts);
+    assert_eq!(
+        (reply.status, reply.body.as_str()),
+        (400, "cannot read the form: it has no parts\n")
+    );
 }

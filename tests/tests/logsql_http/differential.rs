@@ -57,7 +57,8 @@ fn one_round(seed: u64, settle: bool) {
     let tenant = TenantId::new(ACCOUNT, 0);
     let rows = span_rows(&all, &mut StreamTexts::new(tenant));
     for _ in 0..QUERIES {
-        let query = random_query(&mut world.random);
+        let stream = rows.get("_stream_id", world.random.below(rows.len() as u64) as usize);
+        let query = random_query(&mut world.random).replace(SOME_STREAM, stream);
         let expected = sorted(naive(&query, &rows));
         let reply = target.get_as(ACCOUNT, "query", &[("query", &query)]);
         assert_eq!(reply.status, 200, "{query}: {}", reply.body);
@@ -212,7 +213,12 @@ const TESTS: [&str; 34] = [
     "le_field(flags)",
 ];
 
-const SPECIAL: [&str; 12] = [
+/// Stands for the id of a stream that there is.
+const SOME_STREAM: &str = "SOME_STREAM";
+
+const SPECIAL: [&str; 14] = [
+    "_stream_id:SOME_STREAM",
+    "_stream_id:in(SOME_STREAM, 000000050000000085bd045b70eacc9a841cbf11d4c0e84a)",
     "{name=\"work\"}",
     "{resource_attr:service.name=~\"sh.*|db\"}",
     "{resource_attr:service.name!=\"shop\",name!~\"GET.*\"}",
@@ -245,7 +251,7 @@ fn random_filter(random: &mut Random, depth: u64) -> String {
     }
 }
 
-const FUNCTIONS: [&str; 19] = [
+const FUNCTIONS: [&str; 21] = [
     "count()",
     "count(\"span_attr:a\", status_message)",
     "count_empty(\"span_attr:a\", parent_span_id)",
@@ -258,6 +264,8 @@ const FUNCTIONS: [&str; 19] = [
     "avg(kind, duration)",
     "min(duration)",
     "max(\"span_attr:a\")",
+    "min(_time)",
+    "max(_time)",
     "min(\"resource_attr:a\", name)",
     "quantile(0.9, duration)",
     "median(\"span_attr:http.status_code\")",

@@ -7,6 +7,7 @@ mod endpoints;
 mod explain;
 mod limits;
 mod target;
+mod waiting;
 
 /// Runs the cases on each kind of store.
 macro_rules! on_each_store {

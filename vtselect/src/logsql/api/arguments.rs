@@ -1,6 +1,6 @@
 //! The arguments that calls have in common, from the URL and from a form in the body.
 
-use axum::body::to_bytes;
+use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use common::ids::TenantId;
@@ -8,12 +8,14 @@ use common::time::UnixNanos;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
+use url::form_urlencoded;
 
 use super::super::ast::{Filter, Query};
 use super::super::quote::InQuotes;
 use super::super::value::{parse_duration, parse_time};
 use super::super::{ParseContext, parse_filter, parse_query, quote_if_needed};
 use super::error::ApiError;
+use super::multipart;
 use crate::http::{Params, tenant_of};
 use crate::query::{Reading, Wanted, asked_for_partial};
 
@@ -55,20 +57,42 @@ impl QueryCall {
     }
 }
 
+/// The form of a URL's query, in a body.
+const URL_ENCODED: &str = "application/x-www-form-urlencoded";
+
+/// Whether a content type, which may have parameters, is this one.
+fn is_of(content_type: &str, kind: &str) -> bool {
+    let name = content_type.split_once(';').map_or(content_type, |(name, _)| name);
+    name.trim().eq_ignore_ascii_case(kind)
+}
+
+async fn read_form(body: Body) -> Result<String, ApiError> {
+    let bytes = to_bytes(body, MAX_FORM).await.map_err(unreadable_form)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn unreadable_form(error: impl std::fmt::Display) -> ApiError {
+    ApiError::bad_request(format!("cannot read the form: {error}"))
+}
+
 impl Call {
-    /// Reads a request. A body counts only if it says that it is a form; its arguments come before those of the URL.
+    /// Reads a request. A body counts only if it says that it is a form, of either type; its arguments come before those
+    /// of the URL.
     pub(super) async fn read(request: Request) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         let tenant = tenant_of(&parts.headers).map_err(|error| ApiError::bad_request(error.to_string()))?;
         let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let is_form = content_type.is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
-        let mut text = String::new();
-        if is_form {
-            let bytes = to_bytes(body, MAX_FORM).await;
-            let bytes = bytes.map_err(|error| ApiError::bad_request(format!("cannot read the form: {error}")))?;
-            text.push_str(&String::from_utf8_lossy(&bytes));
-            text.push('&');
-        }
+        let mut text = match content_type {
+            Some(kind) if is_of(kind, URL_ENCODED) => read_form(body).await?,
+            Some(kind) if is_of(kind, multipart::TYPE) => {
+                let fields = multipart::fields(kind, &read_form(body).await?).map_err(unreadable_form)?;
+                form_urlencoded::Serializer::new(String::new())
+                    .extend_pairs(fields)
+                    .finish()
+            }
+            _ => String::new(),
+        };
+        text.push('&');
         text.push_str(parts.uri.query().unwrap_or_default());
         let now = UnixNanos::now().0;
         Ok(Self {

@@ -8,6 +8,7 @@ mod error;
 mod facets;
 mod handle;
 mod hits;
+mod multipart;
 mod ndjson;
 mod query;
 mod stats;

@@ -8,7 +8,7 @@ use super::super::ast::pipes::{GroupBy, Stats};
 use super::super::ast::{FieldPattern, StatsFunc};
 use super::super::exec::stats::{StatsFunction, function};
 use super::super::exec::{Rows, Text};
-use super::super::fields::{Field, StreamTexts, time_text};
+use super::super::fields::{Field, StreamTexts, TIME, time_text};
 use super::filter;
 
 /// Groups that are passed on at a time.
@@ -35,6 +35,8 @@ struct ResultOf {
     function: Box<dyn StatsFunction>,
     /// The place of its state in those of a group; functions may share one
     state: usize,
+    /// Of times as storage has them
+    is_time: bool,
 }
 
 impl Grouping {
@@ -67,6 +69,7 @@ impl Grouping {
                 name: call.result.clone(),
                 function: function(&call.func),
                 state,
+                is_time: is_time(&call.func),
             });
         }
         Some(Self {
@@ -154,7 +157,11 @@ impl Grouping {
                 false => state.take(),
             });
             let state = state.unwrap_or_else(|| result.function.new_state());
-            column.push(result.function.finish(state, seconds));
+            let text = result.function.finish(state, seconds);
+            column.push(match result.is_time && !text.is_empty() {
+                true => time_text(&text),
+                false => text,
+            });
         }
     }
 }
@@ -201,10 +208,20 @@ fn fits(field: &Field, bucket: &Bucket) -> bool {
     }
 }
 
+/// Whether the result is a value of `_time`.
+fn is_time(func: &StatsFunc) -> bool {
+    match func {
+        StatsFunc::Min(f) | StatsFunc::Max(f) => matches!(f.fields.as_slice(), [field] if field.as_str() == TIME),
+        _ => false,
+    }
+}
+
 /// The function as storage knows it, with its columns; `None` if it needs rows.
 fn pushed(func: &StatsFunc) -> Option<(FunctionKind, Vec<Column>)> {
     let patterns = |fields: &[FieldPattern]| columns(fields.iter().map(FieldPattern::as_str));
     Some(match func {
+        StatsFunc::Min(_) if is_time(func) => (FunctionKind::Min, vec![start()]),
+        StatsFunc::Max(_) if is_time(func) => (FunctionKind::Max, vec![start()]),
         StatsFunc::Count(f) if f.fields.iter().any(FieldPattern::is_all) => (FunctionKind::Count, Vec::new()),
         StatsFunc::Rate(_) => (FunctionKind::Count, Vec::new()),
         StatsFunc::Count(f) => (FunctionKind::Count, patterns(&f.fields)?),

@@ -1,9 +1,11 @@
 //! What is pushed to storage and what is left.
 
 use common::ids::TenantId;
-use common::query::{Column, FunctionKind, Predicate, Projection, RowOrder, Shape, SpanField};
+use common::query::logsql::stats::State;
+use common::query::{Column, FunctionKind, Groups, Predicate, Projection, RowOrder, Shape, SpanField};
 use common::time::UnixNanos;
 
+use super::super::fields::StreamTexts;
 use super::super::{ParseContext, parse_query};
 use super::*;
 
@@ -173,7 +175,7 @@ fn statistics_are_aggregates_with_shared_states() {
     for text in [
         "* | stats count_uniq(_stream)",
         "* | stats row_any()",
-        "* | stats by (name) max(_time)",
+        "* | stats by (name) max(_time, name)",
         "* | stats count() if (name:eq_field(kind))",
         "name:eq_field(kind) | stats count()",
     ] {
@@ -181,6 +183,29 @@ fn statistics_are_aggregates_with_shared_states() {
             assert!(matches!(planned.plan.shape, Shape::Rows(_)), "{text}")
         });
     }
+}
+
+#[test]
+fn ends_of_time_are_those_of_the_start() {
+    with_plan("* | stats by (name) max(_time) last", |planned| {
+        let (Shape::Aggregate(query), Source::Stats(grouping)) = (&planned.plan.shape, &planned.source) else {
+            panic!("an aggregate")
+        };
+        assert_eq!(query.functions[0].columns, [start()]);
+        let mut state = query.functions[0].kind.new_state();
+        if let State::Extreme(extreme) = &mut state {
+            extreme.update_text(&"1763000000000000001".into());
+        }
+        let groups = Groups::from([(vec!["work".into()], vec![state])]);
+        let mut last = String::new();
+        let mut streams = StreamTexts::new(TenantId::default());
+        let taken = grouping.rows(groups, 1.0, &mut streams, &mut |rows| {
+            last = rows.get("last", 0).to_owned();
+            Ok::<_, ExecError>(true)
+        });
+        taken.expect("rows");
+        assert_eq!(last, "2025-11-13T02:13:20.000000001Z");
+    });
 }
 
 #[test]

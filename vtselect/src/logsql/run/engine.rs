@@ -74,6 +74,7 @@ impl Engine {
         let context = self.context(query);
         refuse_options(query)?;
         let filter = with_values(&query.filter, &mut |subquery| subquery_values(subquery, &context))?;
+        let filter = self.with_labels(filter)?;
         let planned = plan(query, &filter, self.0.scope.tenant)?;
         let mut pipeline = Pipeline::new(planned.pipes, &context)?;
         let input = Input {

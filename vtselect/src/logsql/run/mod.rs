@@ -4,6 +4,7 @@
 mod catalogue;
 mod engine;
 mod report;
+mod streams;
 
 pub use engine::{Engine, Scope};
 pub use report::{PlanRun, Report};
