@@ -106,14 +106,15 @@ printf 'vtctl members --addr %s\n' "${storage[0]}"
 orders=60
 scripts/sample-traces.sh "$orders" >"$dir/sample.json"
 spans_each=$((orders * 6 + 2))
-first_id=$(grep -o '"traceId":"[0-9a-f]*"' "$dir/sample.json" | head -n 1 | cut -d'"' -f4)
+[[ $(head -c 4096 "$dir/sample.json") =~ \"traceId\":\"([0-9a-f]{8}) ]] || die 'no trace id in the sample'
+prefix=${BASH_REMATCH[1]}
 export_spans() { # NODE FILE
   curl -fsS -m 15 -o /dev/null -H 'Content-Type: application/json' --data-binary "@$2" "http://${insert[$1]}/v1/traces" 2>>"$dir/load.log"
 }
 send_load() {
   local round=0 retries=0
   while [ ! -e "$dir/stop" ]; do
-    sed "s/\"traceId\":\"${first_id:0:8}/\"traceId\":\"$(printf '%08x' "$round")/g" "$dir/sample.json" >"$dir/request.json"
+    sed "s/\"traceId\":\"$prefix/\"traceId\":\"$(printf '%08x' "$round")/g" "$dir/sample.json" >"$dir/request.json"
     until export_spans "$(((round + retries) % 2))" "$dir/request.json"; do
       retries=$((retries + 1))
       printf '%s' "$retries" >"$dir/retries"
@@ -135,7 +136,7 @@ count() {
   before=$(<"$dir/acknowledged")
   curl -fsS -D "$dir/headers" -G "http://${select[$1]}/select/logsql/query" --data-urlencode 'query=* | stats count() spans' >"$dir/count.json" \
     || { printf 'select node %s does not answer\n' "$1" >&2; ok=; return; }
-  found=$(grep -o '[0-9]*' "$dir/count.json" | head -n 1)
+  found=$(tr -dc '0-9' <"$dir/count.json")
   local complete=complete
   if grep -qi '^x-partial-response' "$dir/headers"; then complete='PARTIAL'; ok=; fi
   printf 'select node %s: %s spans, %s; acknowledged before: %s\n' "$1" "$found" "$complete" "$before"
@@ -180,7 +181,7 @@ wait "$load" || { ok=; printf 'demo-cluster: the load failed: %s\n' "$(tail -n 3
 load=
 acknowledged=$(<"$dir/acknowledged")
 count 0
-found=$(grep -o '[0-9]*' "$dir/count.json" | head -n 1)
+found=$(tr -dc '0-9' <"$dir/count.json")
 say "$found of $acknowledged acknowledged spans are there, each once; $(<"$dir/retries") requests had to be sent again"
 [ "$found" = "$acknowledged" ] || ok=
 

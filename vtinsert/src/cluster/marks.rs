@@ -6,7 +6,7 @@ use common::cluster::{ClusterState, ClusterView, Mark, Member, NodeId};
 use common::contract::WriteError;
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -16,6 +16,8 @@ const LEASE_END: Duration = Duration::from_millis(2200);
 
 /// How long one node may take to have a mark committed, a change of leader included.
 const ATTEMPT: Duration = Duration::from_secs(3);
+/// How often the state is looked at for new marks.
+const LOOK_OUT: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A committed mark.
@@ -68,12 +70,15 @@ fn source(known: Option<Held>, member: &Member, refused: u64) -> Source {
 }
 
 impl Marks {
-    pub(super) fn new(view: Arc<dyn ClusterView>, peers: Arc<Peers>) -> Self {
-        Self {
+    /// Looks out for marks until it is dropped. To be called within a runtime.
+    pub(super) fn start(view: Arc<dyn ClusterView>, peers: Arc<Peers>) -> Arc<Self> {
+        let marks = Arc::new(Self {
             view,
             peers,
             targets: Mutex::default(),
-        }
+        });
+        tokio::spawn(look_out(Arc::downgrade(&marks)));
+        marks
     }
 
     /// A mark of `target` that takes hints. `refused` is the last generation that did not, 0 for none: it is used again only
@@ -96,6 +101,16 @@ impl Marks {
                 return Ok(remember(&entry, generation));
             }
             tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Remembers when marks that others asked for came up, so that nobody waits long for them later.
+    fn look(&self, state: &ClusterState) {
+        for member in state.members.values() {
+            if let Some(mark) = member.mark.filter(|mark| !mark.closing) {
+                let entry = self.targets.lock().entry(member.id).or_default().clone();
+                remember(&entry, mark.generation);
+            }
         }
     }
 
@@ -147,6 +162,20 @@ impl Marks {
 
     fn state(&self) -> Result<Arc<ClusterState>, WriteError> {
         self.view.state().ok_or_else(no_state)
+    }
+}
+
+async fn look_out(marks: Weak<Marks>) {
+    let mut looked_at = 0;
+    while let Some(marks) = marks.upgrade() {
+        if let Some(state) = marks.view.state()
+            && state.version != looked_at
+        {
+            looked_at = state.version;
+            marks.look(&state);
+        }
+        drop(marks);
+        tokio::time::sleep(LOOK_OUT).await;
     }
 }
 

@@ -28,7 +28,7 @@ const EPOCH_POLL: Duration = Duration::from_millis(20);
 pub struct ReplicatedSink {
     pub(super) view: Arc<dyn ClusterView>,
     pub(super) peers: Arc<Peers>,
-    pub(super) marks: Marks,
+    pub(super) marks: Arc<Marks>,
     pub(super) min_copies: u8,
     coalescer: Arc<Coalescer>,
     timeout: Duration,
@@ -43,11 +43,11 @@ struct Placed {
 }
 
 impl ReplicatedSink {
-    /// Metrics go to the recorder installed at this time.
+    /// Metrics go to the recorder installed at this time. To be called within a runtime.
     pub fn new(view: Arc<dyn ClusterView>, config: &ReplicationConfig) -> Self {
         let peers = Peers::new(view.clone(), config);
         Self {
-            marks: Marks::new(view.clone(), peers.clone()),
+            marks: Marks::start(view.clone(), peers.clone()),
             min_copies: config.write_min_copies,
             coalescer: Coalescer::new(
                 peers.clone(),

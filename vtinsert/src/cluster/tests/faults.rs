@@ -285,6 +285,17 @@ async fn a_mark_that_others_made_is_waited_for_as_well() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_insert_node_without_writes_counts_the_time_of_others_marks() {
+    let cluster = MemoryCluster::new(3, 2);
+    let (busy, idle) = (sink(&cluster), sink(&cluster));
+    cluster.node_of(1).fails(down());
+    busy.write(batch(1, 50)).await.unwrap();
+    let begun = Instant::now();
+    idle.write(batch(2, 50)).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_closed_epoch_is_followed_by_the_next() {
     let cluster = MemoryCluster::new(3, 2);
     *cluster.frozen.lock() = Some(Arc::new(cluster.state.lock().clone()));
