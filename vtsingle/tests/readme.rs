@@ -4,6 +4,7 @@ use common::config::flags_markdown;
 use vtinsert::node::InsertNodeConfig;
 use vtselect::node::SelectNodeConfig;
 use vtsingle::SingleConfig;
+use vtstorage::node::StorageNodeConfig;
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
 const CLUSTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/flags.md");
@@ -18,6 +19,8 @@ fn the_readme_lists_the_flags_as_they_are() {
 fn the_page_of_flags_lists_those_of_a_clusters_programs() {
     let insert = flags_markdown::<InsertNodeConfig>(vtinsert::node::command());
     let select = flags_markdown::<SelectNodeConfig>(vtselect::node::command());
+    let storage = flags_markdown::<StorageNodeConfig>(vtstorage::node::command());
+    check(CLUSTER, "vtstorage, ", &storage);
     check(CLUSTER, "vtinsert, ", &insert);
     check(CLUSTER, "vtselect, ", &select);
 }
