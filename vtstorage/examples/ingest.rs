@@ -1,23 +1,32 @@
 //! Loads a corpus straight into the engine, without a network, and accounts CPU time per thread, memory and disk.
 //!
 //! ```text
-//! cargo run --release -p vtstorage --example ingest -- CORPUS [--dir DIR] [--writers N] [storage flags]
+//! cargo run --release -p vtstorage --example ingest -- CORPUS [--way WAY] [--writers N] [storage flags]
 //! ```
+//!
+//! The ways: `plain`, as a client's requests; `replica`, as a node's part of them, packed beforehand; `hints`, from a
+//! second store that kept them for this one.
 //!
 //! A corpus is a file of OTLP messages, each after its length as a little-endian u32.
 
 // A tool for measuring: it ends where it cannot go on.
 #![allow(clippy::expect_used, clippy::panic)]
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use clap::Parser;
-use common::contract::{BatchWrite, SpanSink, WriteError};
-use common::ids::{RequestId, TenantId};
+use common::cluster::{
+    HintCount, NodeAnswers, NodeId, NodeQuery, PeerNode, ReplicaWrite, RequestPart, Slot, StorageNode,
+};
+use common::contract::{BatchWrite, QueryContext, QueryError, SpanSink, WriteError};
+use common::ids::{Epoch, RequestId, TenantId};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use vtstorage::engine::batch::{DecodeLimits, SpanBatch};
+use vtstorage::hints::{HintDelivery, Route};
 use vtstorage::{Engine, StorageConfig};
 
 #[global_allocator]
@@ -26,6 +35,8 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 #[derive(clap::Parser)]
 struct Args {
     corpus: PathBuf,
+    #[arg(long, value_enum, default_value_t = Way::Plain)]
+    way: Way,
     /// Messages written at a time
     #[arg(long, default_value_t = 4)]
     writers: usize,
@@ -34,6 +45,112 @@ struct Args {
     lookups: usize,
     #[command(flatten)]
     storage: StorageConfig,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Way {
+    Plain,
+    Replica,
+    Hints,
+}
+
+/// A message on its way.
+enum Message {
+    Plain(Bytes),
+    Packed(ReplicaWrite),
+}
+
+const SLOTS: u16 = 1_024;
+/// About the bytes of a span in a corpus.
+const SPAN: f64 = 504.0;
+
+/// All messages as another node would send them.
+fn pack(file: &Corpus) -> Vec<ReplicaWrite> {
+    let pack = |number: usize| {
+        let otlp = file.read(number)?;
+        let batch = SpanBatch::decode(TenantId(0), Epoch(1), &otlp, DecodeLimits::default()).expect("decode");
+        let part = RequestPart {
+            id: RequestId(number as u128),
+            slots: batch.rows.iter().map(|row| Slot::of_hash(row.hash, SLOTS)).collect(),
+            bytes: otlp.len() as u32,
+        };
+        Some(ReplicaWrite {
+            tenant: TenantId(0),
+            epoch: Epoch(1),
+            parts: vec![part],
+            length: otlp.len() as u32,
+            payload: zstd::bulk::compress(&otlp, -3).expect("compress").into(),
+            compressed: true,
+        })
+    };
+    (0..).map_while(pack).collect()
+}
+
+/// A store that others send hints to.
+struct Target(Arc<Engine>);
+
+#[async_trait]
+impl StorageNode for Target {
+    async fn write(&self, write: ReplicaWrite) -> Result<(), WriteError> {
+        self.0.write_replica(write, SLOTS).await
+    }
+
+    async fn hint(&self, _: NodeId, _: u64, _: ReplicaWrite) -> Result<(), WriteError> {
+        Err(WriteError::Unavailable("not asked".into()))
+    }
+
+    async fn mark(&self, _: NodeId) -> Result<u64, WriteError> {
+        Err(WriteError::Unavailable("not asked".into()))
+    }
+
+    async fn query(&self, _: NodeQuery, _: QueryContext) -> Result<NodeAnswers, QueryError> {
+        Err(QueryError::Unavailable("not asked".into()))
+    }
+}
+
+#[async_trait]
+impl PeerNode for Target {
+    async fn deliver(&self, write: ReplicaWrite) -> Result<(), WriteError> {
+        self.0.write_replica(write, SLOTS).await
+    }
+
+    async fn hints_for(&self, _: NodeId) -> Result<HintCount, WriteError> {
+        Err(WriteError::Unavailable("not asked".into()))
+    }
+
+    async fn confirm_no_hints(&self, _: NodeId, _: u64, _: u64) -> Result<bool, WriteError> {
+        Err(WriteError::Unavailable("not asked".into()))
+    }
+}
+
+/// Keeps all messages as hints in a second store, and sends them to the first.
+async fn by_hints(engine: &Arc<Engine>, storage: StorageConfig, messages: Vec<ReplicaWrite>, spans: f64) {
+    let path = storage.storage_data_path.join("keeper");
+    let keeper = Engine::open(StorageConfig {
+        storage_data_path: path,
+        ..storage
+    });
+    let keeper = keeper.expect("open");
+    let (hints, target) = (keeper.hints(u64::MAX), NodeId(1));
+    let (before, started) = (cpu(), Instant::now());
+    for write in messages {
+        hints.put(target, write).await.expect("hint");
+    }
+    println!(
+        "{:?} kept in {:.2} s",
+        hints.count(target),
+        started.elapsed().as_secs_f64()
+    );
+    report("kept", &before, spans);
+    let (before, started) = (cpu(), Instant::now());
+    let node: Arc<dyn PeerNode> = Arc::new(Target(engine.clone()));
+    let route: Route = Arc::new(move |_| Some(node.clone()));
+    let _delivery = HintDelivery::start(hints.clone(), route, 0);
+    while hints.count(target).hints > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    println!("delivered in {:.2} s", started.elapsed().as_secs_f64());
+    report("delivered", &before, spans);
 }
 
 /// CPU seconds of this process by thread name.
@@ -99,15 +216,21 @@ fn report(what: &str, before: &BTreeMap<String, f64>, spans: f64) {
     }
 }
 
-async fn write(engine: &Engine, otlp: Bytes) {
+async fn write(engine: &Engine, message: Message) {
     let tenant = TenantId(0);
-    let batch = BatchWrite {
-        tenant,
-        request_id: RequestId::of(tenant, &otlp),
-        otlp,
-    };
     loop {
-        match engine.write(batch.clone()).await {
+        let written = match &message {
+            Message::Packed(write) => engine.write_replica(write.clone(), SLOTS).await,
+            Message::Plain(otlp) => {
+                let batch = BatchWrite {
+                    tenant,
+                    request_id: RequestId::of(tenant, otlp),
+                    otlp: otlp.clone(),
+                };
+                engine.write(batch).await
+            }
+        };
+        match written {
             Ok(()) => return,
             Err(WriteError::Overloaded { retry_after, .. }) => tokio::time::sleep(retry_after).await,
             Err(e) => panic!("{e}"),
@@ -119,16 +242,31 @@ async fn write(engine: &Engine, otlp: Bytes) {
 async fn main() {
     let args = Args::parse();
     let path = args.storage.storage_data_path.clone();
-    let engine = Engine::open(args.storage).expect("open");
+    let engine = Engine::open(args.storage.clone()).expect("open");
     let file = Arc::new(Corpus::open(&args.corpus));
+    let packed = match args.way {
+        Way::Plain => Vec::new(),
+        Way::Replica | Way::Hints => pack(&file),
+    };
+    if args.way == Way::Hints {
+        let spans = packed.iter().map(|write| f64::from(write.length)).sum::<f64>() / SPAN;
+        return by_hints(&engine, args.storage, packed, spans).await;
+    }
+    let packed = Arc::new(packed);
     println!("opened: rss {:.0} MiB", status("VmRSS"));
     let (before, started) = (cpu(), Instant::now());
     let next = Arc::new(AtomicUsize::new(0));
     let writers = (0..args.writers).map(|_| {
-        let (engine, file, next) = (engine.clone(), file.clone(), next.clone());
+        let (engine, file, next, packed) = (engine.clone(), file.clone(), next.clone(), packed.clone());
         tokio::spawn(async move {
-            while let Some(otlp) = file.read(next.fetch_add(1, Ordering::Relaxed)) {
-                write(&engine, otlp).await;
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let message = match packed.is_empty() {
+                    true => file.read(number).map(Message::Plain),
+                    false => packed.get(number).cloned().map(Message::Packed),
+                };
+                let Some(message) = message else { return };
+                write(&engine, message).await;
             }
         })
     });
