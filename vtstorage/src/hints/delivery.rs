@@ -23,8 +23,8 @@ const IN_FLIGHT: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Between attempts; each pause is twice as long as the one before.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
-/// Where nothing is left but what cannot be delivered.
-const STUCK: Duration = Duration::from_secs(30);
+/// Where nothing is left but what is being stored or cannot be delivered.
+const NEWS: Duration = Duration::from_secs(1);
 
 /// How a node is reached: `None` while its address is not known.
 pub type Route = Arc<dyn Fn(NodeId) -> Option<Arc<dyn PeerNode>> + Send + Sync>;
@@ -113,7 +113,7 @@ impl Courier {
         while self.store.count(target).hints > 0 {
             match self.round(target, &mut known).await {
                 Ok(Round::Sent) => pause = PAUSES.0,
-                Ok(Round::Nothing) => sleep(STUCK).await,
+                Ok(Round::Nothing) => self.news().await,
                 Ok(Round::Failed(e)) => {
                     tracing::debug!(error = %e, %target, "hints wait");
                     sleep(pause).await;
@@ -126,6 +126,13 @@ impl Courier {
             }
         }
         tracing::info!(%target, "all hints are delivered");
+    }
+
+    /// Waits for another hint, or some time.
+    async fn news(&self) {
+        let mut stored = self.store.stored();
+        // What is being stored may have come between the look and now.
+        let _ = timeout(NEWS, stored.changed()).await;
     }
 
     /// Sends some of the oldest hints.

@@ -72,6 +72,7 @@ counters! {
     damaged_blocks = "vt_damaged_blocks_total": "blocks that cannot be read and are left out",
     stored_hints = "vt_hints_stored_total": "writes kept for nodes that were away",
     delivered_hints = "vt_hints_delivered_total": "hints that their nodes have taken",
+    unreadable_hints = "vt_hints_unreadable_total": "hints that cannot be read: their nodes stay out of sync",
     refused_hints = "vt_hints_refused_total": "hints refused because of --cluster.maxHintBytes",
     sync_failures = "vt_wal_sync_failures_total": "failed syncs of the log",
 }

@@ -16,6 +16,9 @@ pub(super) struct Entry {
 #[derive(Clone, Debug, Default)]
 struct Target {
     hints: BTreeMap<u64, Entry>,
+    /// Hints that are being stored
+    pending: u64,
+    /// Of both
     bytes: u64,
 }
 
@@ -30,26 +33,35 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Makes room for a hint of so many bytes; gives its number, unless all would be more than `most`.
-    pub(super) fn reserve(&mut self, bytes: u32, most: u64) -> Option<u64> {
+    /// Makes room for a hint of so many bytes, which counts from now on; gives its number, unless all would be more than
+    /// `most`.
+    pub(super) fn reserve(&mut self, target: NodeId, bytes: u32, most: u64) -> Option<u64> {
         let held = self.held.saturating_add(u64::from(bytes));
         if held > most {
             return None;
         }
         self.held = held;
+        let target = self.targets.entry(target).or_default();
+        target.pending += 1;
+        target.bytes += u64::from(bytes);
         self.last += 1;
         Some(self.last)
     }
 
-    /// Gives back the room of a hint that was not stored.
-    pub(super) fn release(&mut self, bytes: u32) {
+    /// A hint was not stored for which there was room made.
+    pub(super) fn release(&mut self, target: NodeId, bytes: u32) {
         self.held = self.held.saturating_sub(u64::from(bytes));
+        if let Some(known) = self.targets.get_mut(&target) {
+            known.pending = known.pending.saturating_sub(1);
+            known.bytes = known.bytes.saturating_sub(u64::from(bytes));
+            self.forget_empty(target);
+        }
     }
 
     /// A hint is stored for which there was room made.
     pub(super) fn add(&mut self, target: NodeId, number: u64, entry: Entry) {
         let target = self.targets.entry(target).or_default();
-        target.bytes += u64::from(entry.bytes);
+        target.pending = target.pending.saturating_sub(1);
         target.hints.insert(number, entry);
     }
 
@@ -57,7 +69,19 @@ impl Ledger {
     pub(super) fn restore(&mut self, target: NodeId, number: u64, entry: Entry) {
         self.last = self.last.max(number);
         self.held += u64::from(entry.bytes);
-        self.add(target, number, entry);
+        let target = self.targets.entry(target).or_default();
+        target.bytes += u64::from(entry.bytes);
+        target.hints.insert(number, entry);
+    }
+
+    /// Whether there was nothing left of a target.
+    fn forget_empty(&mut self, target: NodeId) -> bool {
+        let known = self.targets.get(&target);
+        let empty = known.is_some_and(|known| known.hints.is_empty() && known.pending == 0);
+        if empty {
+            self.targets.remove(&target);
+        }
+        empty
     }
 
     /// Forgets hints; whether the target has none left.
@@ -71,11 +95,7 @@ impl Ledger {
                 self.held = self.held.saturating_sub(u64::from(entry.bytes));
             }
         }
-        let empty = known.hints.is_empty();
-        if empty {
-            self.targets.remove(&target);
-        }
-        empty
+        self.forget_empty(target)
     }
 
     /// The oldest hints after the one with a number, up to so many bytes, but at least one.
@@ -100,11 +120,12 @@ impl Ledger {
         known.is_some_and(|known| known.hints.contains_key(&number))
     }
 
+    /// Those that are being stored included.
     pub(super) fn count(&self, target: NodeId) -> HintCount {
         self.targets.get(&target).map_or_else(HintCount::default, Target::count)
     }
 
-    /// The nodes that there are hints for, with the time of the oldest.
+    /// The nodes that there are hints for, with the time of the oldest; 0 where all are being stored.
     pub(super) fn targets(&self) -> impl Iterator<Item = (NodeId, HintCount, UnixNanos)> + '_ {
         self.targets.iter().map(|(node, target)| {
             let oldest = target.hints.first_key_value();
@@ -120,7 +141,7 @@ impl Ledger {
 impl Target {
     fn count(&self) -> HintCount {
         HintCount {
-            hints: self.hints.len() as u64,
+            hints: self.hints.len() as u64 + self.pending,
             bytes: self.bytes,
         }
     }
@@ -143,15 +164,21 @@ mod tests {
     fn hints_are_counted_and_bounded() {
         let mut ledger = Ledger::default();
         ledger.restore(A, 7, entry(10));
-        assert_eq!(ledger.reserve(20, 30), Some(8));
-        assert_eq!(ledger.reserve(1, 30), None, "what is being stored counts");
-        ledger.release(20);
-        assert_eq!(ledger.reserve(15, 30), Some(9));
+        assert_eq!(ledger.reserve(A, 20, 30), Some(8));
+        assert_eq!(ledger.reserve(A, 1, 30), None, "what is being stored takes room");
+        assert_eq!(ledger.count(A), HintCount { hints: 2, bytes: 30 });
+        ledger.release(A, 20);
+        assert_eq!(ledger.reserve(A, 15, 30), Some(9));
+        assert_eq!(ledger.count(A), HintCount { hints: 2, bytes: 25 });
         ledger.add(A, 9, entry(15));
         assert_eq!(ledger.count(A), HintCount { hints: 2, bytes: 25 });
         assert!(!ledger.remove(A, &[7, 7, 100]));
         assert!(ledger.remove(A, &[9]));
         assert_eq!((ledger.count(A), ledger.held), (HintCount::default(), 0));
+        assert_eq!(ledger.targets().count(), 0);
+        assert!(ledger.reserve(A, 1, 30).is_some());
+        assert_eq!(ledger.count(A).hints, 1);
+        ledger.release(A, 1);
         assert_eq!(ledger.targets().count(), 0);
     }
 

@@ -20,6 +20,7 @@ use ledger::Entry;
 pub(crate) use ledger::Ledger;
 use parking_lot::Mutex;
 use rocksdb::WriteBatch;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -33,6 +34,8 @@ pub(crate) struct Hints {
     ledger: Mutex<Ledger>,
     /// Counts the hints that came
     stored: watch::Sender<u64>,
+    /// The numbers of hints that could not be read
+    unreadable: Mutex<BTreeSet<u64>>,
 }
 
 impl Hints {
@@ -49,6 +52,7 @@ impl Hints {
         Ok(Self {
             ledger: Mutex::new(ledger),
             stored: watch::Sender::new(0),
+            unreadable: Mutex::default(),
         })
     }
 
@@ -78,14 +82,15 @@ impl HintStore {
         Self { shared, max_bytes }
     }
 
-    /// Keeps a write for `target`. After `Ok` it survives like a write that is acknowledged.
+    /// Keeps a write for `target`. After `Ok` it survives like a write that is acknowledged. Goes on when the caller goes
+    /// away.
     ///
     /// # Errors
     /// [`WriteError::ReadOnly`] while the disk is nearly full, or the payloads of all hints take more than they may.
     pub async fn put(&self, target: NodeId, write: ReplicaWrite) -> Result<(), WriteError> {
         self.shared.accepting()?;
         let bytes = u32::try_from(write.payload.len()).unwrap_or(u32::MAX);
-        let reserved = self.shared.hints.ledger.lock().reserve(bytes, self.max_bytes);
+        let reserved = self.shared.hints.ledger.lock().reserve(target, bytes, self.max_bytes);
         let Some(number) = reserved else {
             self.shared.counters.refused_hints.increment();
             return Err(WriteError::ReadOnly {
@@ -106,7 +111,7 @@ impl HintStore {
         let ticket = match written {
             Ok(ticket) => ticket,
             Err(e) => {
-                self.shared.hints.ledger.lock().release(bytes);
+                self.shared.hints.ledger.lock().release(target, bytes);
                 return Err(e.into());
             }
         };
@@ -120,7 +125,7 @@ impl HintStore {
         Ok(())
     }
 
-    /// How much is kept for a node.
+    /// How much is kept for a node; what is being stored counts from when [`Self::put`] was called.
     pub fn count(&self, target: NodeId) -> HintCount {
         self.shared.hints.ledger.lock().count(target)
     }
@@ -190,7 +195,10 @@ impl Shared {
             Ok(write) => Ok(Some(Hint { number, write })),
             Err(_) if !self.hints.ledger.lock().has(target, number) => Ok(None),
             Err(e) if e.is_damage() => {
-                tracing::error!(error = %e, %target, number, "a hint cannot be read; its node stays out of sync");
+                if self.hints.unreadable.lock().insert(number) {
+                    self.counters.unreadable_hints.increment();
+                    tracing::error!(error = %e, %target, number, "a hint cannot be read; its node stays out of sync");
+                }
                 Ok(None)
             }
             Err(e) => Err(e),
