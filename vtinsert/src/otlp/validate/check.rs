@@ -4,15 +4,9 @@
 use super::SpanLimits;
 use super::framing::{self, Framing, Malformed};
 use super::reason::{Place, Reason};
+use common::otlp::glance::{self, Glance};
 use common::otlp::wire::{Field, Fields};
 use common::time::{TimeRange, UnixNanos};
-
-/// The keys of fields 1 and 2 with a length and bytes
-const KEY_1: u8 = 1 << 3 | 2;
-const KEY_2: u8 = 2 << 3 | 2;
-/// The keys of `AnyValue.bool_value` and `int_value`
-const BOOL: u8 = 2 << 3;
-const INT: u8 = 3 << 3;
 
 #[derive(Clone, Debug)]
 pub(super) struct Checker {
@@ -135,7 +129,7 @@ impl Checker {
 
     #[inline]
     fn key_value(&self, message: &[u8], depth: usize) -> Result<(), Reason> {
-        if let Some((key, value)) = short_key_value(message) {
+        if let Some((key, value)) = glance::key_value(message) {
             self.key(key)?;
             return self.any_value(value, depth);
         }
@@ -159,13 +153,12 @@ impl Checker {
         text(key)
     }
 
-    /// The usual values, a short text, a truth value or a small number, are recognised at a glance.
     #[inline]
     fn any_value(&self, message: &[u8], depth: usize) -> Result<(), Reason> {
-        match message {
-            [KEY_1, len @ 0..0x80, value @ ..] if usize::from(*len) == value.len() => return text(value),
-            [BOOL | INT, 0..0x80] | [INT, 0x80..=0xff, 0..0x80] => return Ok(()),
-            _ => {}
+        match Glance::of(message) {
+            Some(Glance::Text(value)) => return text(value),
+            Some(_) => return Ok(()),
+            None => {}
         }
         let mut fields = Fields::new(message);
         while let Some(field) = fields.next_field()? {
@@ -256,24 +249,11 @@ fn entity(message: &[u8]) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Most texts are short and ASCII, for which the standard check of UTF-8 takes its slowest way.
 #[inline]
 fn text(bytes: &[u8]) -> Result<(), Reason> {
-    if bytes.is_ascii() || std::str::from_utf8(bytes).is_ok() {
+    if glance::is_text(bytes) {
         Ok(())
     } else {
         Err(Reason::NotUtf8)
     }
-}
-
-/// Key and value of a `KeyValue` as nearly all exporters write it: each once, in this order, shorter than 128 bytes.
-#[inline]
-fn short_key_value(message: &[u8]) -> Option<(&[u8], &[u8])> {
-    let [KEY_1, key_len @ 0..0x80, rest @ ..] = message else {
-        return None;
-    };
-    let (key, [KEY_2, value_len @ 0..0x80, value @ ..]) = rest.split_at_checked(usize::from(*key_len))? else {
-        return None;
-    };
-    (usize::from(*value_len) == value.len()).then_some((key, value))
 }

@@ -1,31 +1,16 @@
-//! OTLP protobuf into a batch: the hot path of ingestion. One walk over the bytes; of texts, what differs from the text
-//! before it in its column is copied.
+//! OTLP protobuf into a batch: the hot path of ingestion. One walk over the bytes; of texts, what was not seen lately in
+//! its column is checked and copied.
 
-use super::arena::Arena;
-use super::intern::Interner;
-use super::{Cell, CellColumn, CellKind, CellTable, EventRow, LinkRow, Scalar, SpanBatch, SpanRow, Text};
+use super::arena::{Arena, Recent};
+use super::level::{DecodeLimits, Level};
+use super::{CellColumn, EventRow, LinkRow, SpanBatch, SpanRow};
 use crate::engine::error::StorageError;
 use bytes::Bytes;
 use common::ids::{Epoch, TenantId};
 use common::otlp::decode::{span_id, trace_id};
-use common::otlp::view::{
-    AttrView, EventView, GroupView, LinkView, MAX_VALUE_DEPTH, OriginView, SpanLists, SpanView, ValueView,
-    resource_spans,
-};
-use common::otlp::wire::WireError;
-
-/// What a batch may hold.
-#[derive(Clone, Copy, Debug)]
-pub struct DecodeLimits {
-    /// Attribute columns per level; further keys go to the spill column.
-    pub max_columns: usize,
-}
-
-impl Default for DecodeLimits {
-    fn default() -> Self {
-        Self { max_columns: 1_024 }
-    }
-}
+use common::otlp::glance;
+use common::otlp::view::{GroupView, MAX_VALUE_DEPTH, OriginView, resource_spans};
+use common::otlp::wire::{Field, Fields, WireError};
 
 impl SpanBatch {
     /// Decodes an `ExportTraceServiceRequest`, all of it: what decodes now can be read for ever.
@@ -52,62 +37,68 @@ impl SpanBatch {
 /// How many of the last scopes a new one is compared with.
 const RECENT_SCOPES: usize = 32;
 
-/// The columns and cells of one level.
-struct Level<'a> {
-    interner: Interner<'a>,
-    cells: Vec<Cell>,
-    /// For each column the last row that has it, which finds keys that repeat within a row, and its last text
-    last: Vec<(u32, Text)>,
+/// The scalar fields of a span, as they stand on the wire.
+#[derive(Default)]
+struct SpanFields<'a> {
+    trace_id: &'a [u8],
+    span_id: &'a [u8],
+    parent: &'a [u8],
+    trace_state: &'a [u8],
+    name: &'a [u8],
+    status_message: &'a [u8],
+    start: u64,
+    end: u64,
+    kind: i32,
+    status_code: i32,
+    flags: u32,
+    dropped_attributes: u32,
+    dropped_events: u32,
+    dropped_links: u32,
 }
 
-impl<'a> Level<'a> {
-    fn new() -> Self {
-        Self {
-            interner: Interner::new(),
-            cells: Vec::new(),
-            last: Vec::new(),
+impl<'a> SpanFields<'a> {
+    #[inline(always)]
+    fn take(&mut self, field: &Field<'a>) -> Result<(), WireError> {
+        match field.number {
+            1 => self.trace_id = field.bytes()?,
+            2 => self.span_id = field.bytes()?,
+            3 => replace_text(&mut self.trace_state, field)?,
+            4 => self.parent = field.bytes()?,
+            5 => replace_text(&mut self.name, field)?,
+            6 => self.kind = field.low32()?.cast_signed(),
+            7 => self.start = field.fixed64()?,
+            8 => self.end = field.fixed64()?,
+            10 => self.dropped_attributes = field.low32()?,
+            12 => self.dropped_events = field.low32()?,
+            14 => self.dropped_links = field.low32()?,
+            15 => self.status(field.bytes()?)?,
+            16 => self.flags = field.fixed32()?,
+            _ => {}
         }
+        Ok(())
     }
 
-    /// Adds an attribute to `row`; false if the row has one in that column.
-    #[inline]
-    fn attribute(&mut self, column: u16, row: u32, value: ValueView<'_>, arena: &mut Arena) -> Result<bool, WireError> {
-        let place = usize::from(column);
-        if place >= self.last.len() {
-            self.last.resize(place + 1, (u32::MAX, Text::default()));
+    fn status(&mut self, message: &'a [u8]) -> Result<(), WireError> {
+        let mut fields = Fields::new(message);
+        while let Some(field) = fields.next_field()? {
+            match field.number {
+                2 => replace_text(&mut self.status_message, &field)?,
+                3 => self.status_code = field.low32()?.cast_signed(),
+                _ => {}
+            }
         }
-        let Some((last_row, last_text)) = self.last.get_mut(place) else {
-            return Ok(false);
-        };
-        if std::mem::replace(last_row, row) == row {
-            return Ok(false);
-        }
-        let value = scalar(value, last_text, arena)?;
-        self.cells.push(Cell::new(column, value));
-        Ok(true)
+        Ok(())
     }
+}
 
-    fn field(&mut self, field: CellColumn, value: Scalar) {
-        let column = self.interner.field(field);
-        self.cells.push(Cell::new(column, value));
-    }
-
-    fn count(&mut self, field: CellColumn, count: u32) {
-        if count != 0 {
-            self.field(field, Scalar::Int(i64::from(count)));
-        }
-    }
-
-    fn end(&self) -> u32 {
-        self.cells.len() as u32
-    }
-
-    fn into_table(mut self) -> CellTable {
-        self.cells.shrink_to_fit();
-        CellTable {
-            columns: self.interner.into_columns(),
-            cells: self.cells,
-        }
+/// Sets a text that is checked when it is used; the one it replaces, which is not used, is checked here.
+#[inline]
+fn replace_text<'a>(text: &mut &'a [u8], field: &Field<'a>) -> Result<(), WireError> {
+    let before = std::mem::replace(text, field.bytes()?);
+    if before.is_empty() || glance::is_text(before) {
+        Ok(())
+    } else {
+        Err(WireError::NotUtf8(field.number))
     }
 }
 
@@ -118,16 +109,15 @@ struct Decoder<'a> {
     spans: Level<'a>,
     events: Level<'a>,
     links: Level<'a>,
-    lists: SpanLists<'a>,
-    attrs: Vec<AttrView<'a>>,
-    spill: Vec<AttrView<'a>>,
+    span_names: Recent,
+    event_names: Recent,
 }
 
 impl<'a> Decoder<'a> {
     fn new(otlp: &'a [u8], limits: DecodeLimits) -> Self {
         // Guesses that hold for usual spans of some 500 bytes; what is too much is given back in the end.
         let mut spans = Level::new();
-        spans.cells.reserve(otlp.len() / 32);
+        spans.reserve(otlp.len() / 32);
         let mut batch = SpanBatch::default();
         batch.rows.reserve(otlp.len() / 512);
         Self {
@@ -137,9 +127,8 @@ impl<'a> Decoder<'a> {
             spans,
             events: Level::new(),
             links: Level::new(),
-            lists: SpanLists::default(),
-            attrs: Vec::new(),
-            spill: Vec::new(),
+            span_names: Recent::default(),
+            event_names: Recent::default(),
         }
     }
 
@@ -190,163 +179,108 @@ impl<'a> Decoder<'a> {
     }
 
     fn span(&mut self, message: &'a [u8], resource: u32, scope: u32) -> Result<(), StorageError> {
-        let mut lists = std::mem::take(&mut self.lists);
-        let span = SpanView::read(message, &mut lists)?;
         let row = self.batch.rows.len() as u32;
-        attributes(
-            &mut self.spans,
-            &mut self.arena,
-            &mut self.spill,
-            row,
-            self.limits,
-            &lists.attributes,
-        )?;
-        self.sparse_fields(&span);
-        for event in &lists.events {
-            self.event(event)?;
+        let mut span = SpanFields::default();
+        self.spans.begin_row();
+        let mut fields = Fields::new(message);
+        while let Some(field) = fields.next_field()? {
+            match field.number {
+                9 => self
+                    .spans
+                    .attribute(row, field.bytes()?, self.limits, &mut self.arena)?,
+                11 => self.event(field.bytes()?)?,
+                13 => self.link(field.bytes()?)?,
+                _ => span.take(&field)?,
+            }
         }
-        for link in &lists.links {
-            self.link(link)?;
-        }
+        self.sparse_fields(&span)?;
         let id = trace_id(span.trace_id);
-        let last_name = self.batch.rows.last().map_or(Text::default(), |row| row.name);
         self.batch.rows.push(SpanRow {
             trace_id: id,
             hash: id.hash(),
             span_id: span_id(span.span_id),
-            parent: span_id(span.parent_span_id),
+            parent: span_id(span.parent),
             start: span.start,
             end: span.end,
             kind: span.kind,
             status: span.status_code,
-            name: self.arena.add_like(last_name, span.name.as_bytes()),
+            name: self.arena.add_recent(&mut self.span_names, span.name)?,
             resource,
             scope,
             cells_end: self.spans.end(),
             events_end: self.batch.events.len() as u32,
             links_end: self.batch.links.len() as u32,
         });
-        self.lists = lists;
         Ok(())
     }
 
-    fn sparse_fields(&mut self, span: &SpanView<'a>) {
-        let spans = &mut self.spans;
-        if !span.status_message.is_empty() {
-            let text = self.arena.add(span.status_message.as_bytes());
-            spans.field(CellColumn::StatusMessage, Scalar::Text(CellKind::Str, text));
-        }
-        if !span.trace_state.is_empty() {
-            let text = self.arena.add(span.trace_state.as_bytes());
-            spans.field(CellColumn::TraceState, Scalar::Text(CellKind::Str, text));
-        }
+    #[inline]
+    fn sparse_fields(&mut self, span: &SpanFields<'a>) -> Result<(), WireError> {
+        let (spans, arena) = (&mut self.spans, &mut self.arena);
+        spans.end_attributes(arena)?;
+        spans.text_field(CellColumn::StatusMessage, span.status_message, arena)?;
+        spans.text_field(CellColumn::TraceState, span.trace_state, arena)?;
         spans.count(CellColumn::Flags, span.flags);
-        spans.count(CellColumn::DroppedAttributes, span.dropped_attributes_count);
-        spans.count(CellColumn::DroppedEvents, span.dropped_events_count);
-        spans.count(CellColumn::DroppedLinks, span.dropped_links_count);
+        spans.count(CellColumn::DroppedAttributes, span.dropped_attributes);
+        spans.count(CellColumn::DroppedEvents, span.dropped_events);
+        spans.count(CellColumn::DroppedLinks, span.dropped_links);
+        Ok(())
     }
 
-    fn event(&mut self, message: &'a [u8]) -> Result<(), StorageError> {
-        let event = EventView::read(message, &mut self.attrs)?;
+    fn event(&mut self, message: &'a [u8]) -> Result<(), WireError> {
         let row = self.batch.events.len() as u32;
-        attributes(
-            &mut self.events,
-            &mut self.arena,
-            &mut self.spill,
-            row,
-            self.limits,
-            &self.attrs,
-        )?;
-        self.events
-            .count(CellColumn::DroppedAttributes, event.dropped_attributes_count);
-        let last_name = self.batch.events.last().map_or(Text::default(), |event| event.name);
-        let name = self.arena.add_like(last_name, event.name.as_bytes());
+        let (mut time, mut name, mut dropped) = (0, [].as_slice(), 0);
+        let (events, arena) = (&mut self.events, &mut self.arena);
+        events.begin_row();
+        let mut fields = Fields::new(message);
+        while let Some(field) = fields.next_field()? {
+            match field.number {
+                1 => time = field.fixed64()?,
+                2 => replace_text(&mut name, &field)?,
+                3 => events.attribute(row, field.bytes()?, self.limits, arena)?,
+                4 => dropped = field.low32()?,
+                _ => {}
+            }
+        }
+        events.end_attributes(arena)?;
+        events.count(CellColumn::DroppedAttributes, dropped);
         self.batch.events.push(EventRow {
-            time: event.time,
-            name,
-            cells_end: self.events.end(),
+            time,
+            name: arena.add_recent(&mut self.event_names, name)?,
+            cells_end: events.end(),
         });
         Ok(())
     }
 
-    fn link(&mut self, message: &'a [u8]) -> Result<(), StorageError> {
-        let link = LinkView::read(message, &mut self.attrs)?;
+    fn link(&mut self, message: &'a [u8]) -> Result<(), WireError> {
         let row = self.batch.links.len() as u32;
-        attributes(
-            &mut self.links,
-            &mut self.arena,
-            &mut self.spill,
-            row,
-            self.limits,
-            &self.attrs,
-        )?;
-        if !link.trace_state.is_empty() {
-            let text = self.arena.add(link.trace_state.as_bytes());
-            self.links
-                .field(CellColumn::TraceState, Scalar::Text(CellKind::Str, text));
+        let [mut trace, mut span, mut trace_state] = [[].as_slice(); 3];
+        let (mut dropped, mut flags) = (0, 0);
+        let (links, arena) = (&mut self.links, &mut self.arena);
+        links.begin_row();
+        let mut fields = Fields::new(message);
+        while let Some(field) = fields.next_field()? {
+            match field.number {
+                1 => trace = field.bytes()?,
+                2 => span = field.bytes()?,
+                3 => replace_text(&mut trace_state, &field)?,
+                4 => links.attribute(row, field.bytes()?, self.limits, arena)?,
+                5 => dropped = field.low32()?,
+                6 => flags = field.fixed32()?,
+                _ => {}
+            }
         }
-        self.links.count(CellColumn::Flags, link.flags);
-        self.links
-            .count(CellColumn::DroppedAttributes, link.dropped_attributes_count);
+        links.end_attributes(arena)?;
+        links.text_field(CellColumn::TraceState, trace_state, arena)?;
+        links.count(CellColumn::Flags, flags);
+        links.count(CellColumn::DroppedAttributes, dropped);
         self.batch.links.push(LinkRow {
-            trace_id: trace_id(link.trace_id),
-            span_id: span_id(link.span_id),
-            cells_end: self.links.end(),
+            trace_id: trace_id(trace),
+            span_id: span_id(span),
+            cells_end: links.end(),
         });
         Ok(())
     }
-}
-
-/// Adds the attributes of one row to `level`.
-fn attributes<'a>(
-    level: &mut Level<'a>,
-    arena: &mut Arena,
-    spill: &mut Vec<AttrView<'a>>,
-    row: u32,
-    limits: DecodeLimits,
-    attrs: &[AttrView<'a>],
-) -> Result<(), WireError> {
-    level.interner.begin_row();
-    for attr in attrs {
-        let column = level
-            .interner
-            .attr(attr.key, limits.max_columns, || arena.add(attr.key.as_bytes()));
-        let added = match column {
-            Some(column) => level.attribute(column, row, attr.value, arena)?,
-            None => false,
-        };
-        if !added {
-            attr.value.check(MAX_VALUE_DEPTH)?;
-            spill.push(*attr);
-        }
-    }
-    if !spill.is_empty() {
-        let text = arena.add_with(|out| {
-            spill
-                .drain(..)
-                .for_each(|attr| super::spans::write_attribute(&attr, out))
-        });
-        level.field(CellColumn::Spill, Scalar::Text(CellKind::Map, text));
-    }
-    Ok(())
-}
-
-/// A value, its text put into the arena unless it is the one at `last`.
-#[inline]
-fn scalar(value: ValueView<'_>, last: &mut Text, arena: &mut Arena) -> Result<Scalar, WireError> {
-    let (kind, bytes) = match value {
-        ValueView::Empty => return Ok(Scalar::Empty),
-        ValueView::Bool(b) => return Ok(Scalar::Bool(b)),
-        ValueView::Int(i) => return Ok(Scalar::Int(i)),
-        ValueView::Double(d) => return Ok(Scalar::Double(d)),
-        ValueView::Str(s) => (CellKind::Str, s.as_bytes()),
-        ValueView::Bytes(b) => (CellKind::Bytes, b),
-        ValueView::Array(list) => (CellKind::Array, list),
-        ValueView::Map(list) => (CellKind::Map, list),
-    };
-    value.check(MAX_VALUE_DEPTH)?;
-    *last = arena.add_like(*last, bytes);
-    Ok(Scalar::Text(kind, *last))
 }
 
 /// The group without its items: the resource or scope and the schema URL. Both are read, so that neither can fail later.

@@ -1,14 +1,16 @@
 //! Attribute keys to column numbers while a batch is decoded. Spans of one library carry the same keys in the same
 //! order, so the column that followed the last one before is tried first, and hashing is the exception.
 
+use super::arena::same;
 use super::{CellColumn, Text};
+use common::otlp::wire::WireError;
 use hashbrown::HashTable;
 use rapidhash::v3::rapidhash_v3;
 
 /// Columns of one level of a batch under construction.
 #[derive(Debug, Default)]
 pub(super) struct Interner<'a> {
-    keys: Vec<&'a str>,
+    keys: Vec<&'a [u8]>,
     columns: Vec<CellColumn>,
     by_key: HashTable<u16>,
     fields: Vec<(CellColumn, u16)>,
@@ -36,38 +38,53 @@ impl<'a> Interner<'a> {
         self.previous = None;
     }
 
-    /// The column of an attribute, `None` when there would be more than `limit` columns.
+    /// The column of an attribute, `None` when there would be more than `limit` columns. `place` checks a new key and
+    /// keeps it.
     #[inline]
-    pub(super) fn attr(&mut self, key: &'a str, limit: usize, place: impl FnOnce() -> Text) -> Option<u16> {
+    pub(super) fn attr(
+        &mut self,
+        key: &'a [u8],
+        limit: usize,
+        place: impl FnOnce() -> Result<Text, WireError>,
+    ) -> Result<Option<u16>, WireError> {
         let guess = match self.previous {
             Some(previous) => self.follows.get(previous as usize).copied().unwrap_or(NONE),
             None => self.first,
         };
         let column = match self.keys.get(guess as usize) {
-            Some(known) if *known == key => guess,
+            Some(known) if same(known, key) => Some(guess),
             _ => self.look_up(key, limit, place)?,
         };
-        self.previous = Some(column);
-        Some(column)
+        if column.is_some() {
+            self.previous = column;
+        }
+        Ok(column)
     }
 
-    fn look_up(&mut self, key: &'a str, limit: usize, place: impl FnOnce() -> Text) -> Option<u16> {
-        let hash = rapidhash_v3(key.as_bytes());
+    fn look_up(
+        &mut self,
+        key: &'a [u8],
+        limit: usize,
+        place: impl FnOnce() -> Result<Text, WireError>,
+    ) -> Result<Option<u16>, WireError> {
+        let hash = rapidhash_v3(key);
         let keys = &self.keys;
         let found = self
             .by_key
-            .find(hash, |c| keys.get(*c as usize).is_some_and(|k| *k == key))
+            .find(hash, |c| keys.get(*c as usize).is_some_and(|k| same(k, key)))
             .copied();
         let column = match found {
             Some(column) => column,
             None => {
                 if self.columns.len() >= limit.min(MOST) {
-                    return None;
+                    return Ok(None);
                 }
-                let column = self.add(key, CellColumn::Attr(place()))?;
+                let Some(column) = self.add(key, CellColumn::Attr(place()?)) else {
+                    return Ok(None);
+                };
                 let keys = &self.keys;
                 self.by_key.insert_unique(hash, column, |c| {
-                    rapidhash_v3(keys.get(*c as usize).map_or(&[], |k| k.as_bytes()))
+                    rapidhash_v3(keys.get(*c as usize).map_or(&[], |k| *k))
                 });
                 column
             }
@@ -76,7 +93,7 @@ impl<'a> Interner<'a> {
             Some(follow) => *follow = column,
             None => self.first = column,
         }
-        Some(column)
+        Ok(Some(column))
     }
 
     /// The column of an intrinsic field: never refused, there are few.
@@ -84,12 +101,12 @@ impl<'a> Interner<'a> {
         if let Some((_, column)) = self.fields.iter().find(|(f, _)| *f == field) {
             return *column;
         }
-        let column = self.add("", field).unwrap_or(NONE - 1);
+        let column = self.add(&[], field).unwrap_or(NONE - 1);
         self.fields.push((field, column));
         column
     }
 
-    fn add(&mut self, key: &'a str, column: CellColumn) -> Option<u16> {
+    fn add(&mut self, key: &'a [u8], column: CellColumn) -> Option<u16> {
         let number = u16::try_from(self.columns.len()).ok()?;
         self.columns.push(column);
         self.keys.push(key);
@@ -113,7 +130,7 @@ mod tests {
         let mut row = |keys: &[&'static str]| {
             interner.begin_row();
             keys.iter()
-                .map(|k| interner.attr(k, 3, || at).unwrap_or(NONE))
+                .map(|k| interner.attr(k.as_bytes(), 3, || Ok(at)).unwrap().unwrap_or(NONE))
                 .collect::<Vec<_>>()
         };
         assert_eq!(row(&["a", "b", "c"]), [0, 1, 2]);
@@ -123,7 +140,7 @@ mod tests {
         assert_eq!(interner.field(CellColumn::Flags), 3);
         interner.begin_row();
         assert_eq!(
-            interner.attr("", 9, || at),
+            interner.attr(b"", 9, || Ok(at)).unwrap(),
             Some(4),
             "an empty key is no intrinsic field"
         );

@@ -8,13 +8,14 @@ mod decode;
 mod gather;
 mod intern;
 mod keyed;
+mod level;
 mod nested;
 mod source;
 mod spans;
 
 pub(in crate::engine) use arena::same;
 pub use cell::{Cell, CellKind, Scalar, Text};
-pub use decode::DecodeLimits;
+pub use level::DecodeLimits;
 pub use source::BatchRows;
 pub use spans::{SpanReader, read_resource, read_scope, text_value};
 
