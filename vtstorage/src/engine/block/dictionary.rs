@@ -1,5 +1,5 @@
-//! Dictionaries: the distinct texts of a column. Every text of a flush passes through here, so that hashing and comparing
-//! are written for the short ones.
+//! Dictionaries: the distinct texts of a column. Every text of a flush passes through here. A text that lies where one
+//! lay before is that one: batches keep repeated texts once, and most need not be read again.
 
 use crate::engine::batch::same;
 use hashbrown::HashTable;
@@ -20,9 +20,14 @@ impl<'a> Dictionary<'a> {
         let mut distinct: Vec<(&'a [u8], u64)> = Vec::new();
         let mut table: HashTable<u32> = HashTable::new();
         let mut codes = Vec::with_capacity(values.len());
+        let mut places = Places::new(values.len());
         for (i, value) in values.iter().enumerate() {
             if i == EARLY_LOOK && distinct.len() > EARLY_LOOK * 3 / 4 {
                 return None;
+            }
+            if let Some(code) = places.code(value) {
+                codes.push(u64::from(code));
+                continue;
             }
             let hash = rapidhash_v3(value);
             let found = table.find(hash, |c| {
@@ -30,7 +35,7 @@ impl<'a> Dictionary<'a> {
                     .get(*c as usize)
                     .is_some_and(|d| d.1 == hash && same(d.0, value))
             });
-            codes.push(u64::from(match found {
+            let code = match found {
                 Some(code) => *code,
                 None => {
                     let code = distinct.len() as u32;
@@ -38,7 +43,9 @@ impl<'a> Dictionary<'a> {
                     table.insert_unique(hash, code, |c| distinct.get(*c as usize).map_or(0, |d| d.1));
                     code
                 }
-            }));
+            };
+            places.set(value, code);
+            codes.push(u64::from(code));
         }
         if distinct.len() > 8 && distinct.len() > values.len() / 2 {
             return None;
@@ -66,6 +73,52 @@ impl<'a> Dictionary<'a> {
         Self {
             texts: order.into_iter().map(|(_, _, text)| text).collect(),
             codes,
+        }
+    }
+}
+
+/// The codes of texts by where they lie in memory: for each of some places the last text that was looked up there.
+struct Places(Vec<Place>);
+
+#[derive(Clone, Copy, Default)]
+struct Place {
+    address: usize,
+    /// Zero in an unused place, and for texts that are empty
+    len: usize,
+    code: u32,
+}
+
+/// The most places: as much as stays in the cache.
+const MOST_PLACES: usize = 4_096;
+
+impl Places {
+    /// Places for so many values; a power of two.
+    fn new(values: usize) -> Self {
+        Self(vec![Place::default(); values.next_power_of_two().min(MOST_PLACES)])
+    }
+
+    #[inline]
+    fn of(&self, text: &[u8]) -> usize {
+        let mixed = (text.as_ptr().addr() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        mixed as usize & (self.0.len() - 1)
+    }
+
+    #[inline]
+    fn code(&self, text: &[u8]) -> Option<u32> {
+        let place = self.0.get(self.of(text))?;
+        let is_same = place.address == text.as_ptr().addr() && place.len == text.len();
+        (is_same && place.len > 0).then_some(place.code)
+    }
+
+    #[inline]
+    fn set(&mut self, text: &[u8], code: u32) {
+        let at = self.of(text);
+        if let Some(place) = self.0.get_mut(at) {
+            *place = Place {
+                address: text.as_ptr().addr(),
+                len: text.len(),
+                code,
+            };
         }
     }
 }

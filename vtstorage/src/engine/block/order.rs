@@ -11,7 +11,7 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RowRef {
     hash: u64,
-    start: u64,
+    pub(super) start: u64,
     pub(super) batch: u32,
     pub(super) row: u32,
 }

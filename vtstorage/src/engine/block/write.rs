@@ -7,6 +7,7 @@ use super::header::{
 };
 use super::order::{self, BlockRows, RowRef, row_of};
 use super::table::{ColumnMap, TableBuilder};
+use super::trace::{Minutes, Parents, TraceRow, fetch_cells};
 use super::{BlockOptions, CatalogueEntry, EncodedBlock};
 use crate::engine::batch::{CellKind, Origin, SpanBatch, SpanRow, read_resource, read_scope};
 use crate::engine::codec::IntKind;
@@ -14,7 +15,6 @@ use crate::engine::codec::ints::IntUse;
 use crate::engine::error::StorageError;
 use common::ids::TenantId;
 use common::span::{SERVICE_NAME, duration_nanos};
-use common::time::NANOS_PER_DAY;
 use common::value::{Attribute, find, find_path};
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
@@ -150,7 +150,7 @@ impl<'a> Writer<'a> {
     fn tenant(&mut self, tenant: TenantId, rows: &[RowRef]) {
         let (first_row, first_trace) = (self.rows(), self.traces.len() as u32);
         let mut parts = vec![(0u32, 0u32); HASH_PARTS];
-        let mut minutes: std::collections::BTreeMap<u16, u32> = std::collections::BTreeMap::new();
+        let mut minutes = Minutes::default();
         let is_same_trace = |a: &RowRef, b: &RowRef| {
             let id = |at| row_of(self.batches, at).map(|(_, row)| row.trace_id);
             id(*a) == id(*b)
@@ -163,10 +163,7 @@ impl<'a> Writer<'a> {
                 part.1 += 1;
             }
             for at in trace {
-                let start = row_of(self.batches, *at).map_or(0, |(_, row)| row.start);
-                *minutes
-                    .entry((start % NANOS_PER_DAY / 60_000_000_000) as u16)
-                    .or_default() += 1;
+                minutes.add(at.start);
             }
         }
         let mut before = (0, 0);
@@ -182,18 +179,19 @@ impl<'a> Writer<'a> {
             first_trace,
             traces: self.traces.len() as u32 - first_trace,
             hash_parts: parts,
-            minutes: minutes.into_iter().collect(),
+            minutes: minutes.finish(),
         });
     }
 
     fn trace(&mut self, tenant: TenantId, trace: &[RowRef]) {
         let batches = self.batches;
-        let rows: Vec<(u32, &'a SpanBatch, usize, &'a SpanRow)> = trace
+        let rows: Vec<TraceRow<'a>> = trace
             .iter()
             .filter_map(|at| row_of(batches, *at).map(|(batch, row)| (at.batch, batch, at.row as usize, row)))
             .collect();
         let Some((_, _, _, first)) = rows.first() else { return };
         let parents = Parents::new(&rows);
+        fetch_cells(&rows);
         let start = first.start;
         let end = rows.iter().map(|r| r.3.end).max().unwrap_or(start);
         for (batch_number, batch, row_number, row) in &rows {
@@ -336,34 +334,6 @@ impl<'a> Writer<'a> {
             traces: self.traces,
             catalogue,
         })
-    }
-}
-
-/// The rows of a trace by span id.
-enum Parents {
-    Few(Vec<common::ids::SpanId>),
-    Many(HashMap<common::ids::SpanId, u32>),
-}
-
-/// Up to so many rows are searched one by one.
-const FEW_ROWS: usize = 24;
-
-impl Parents {
-    fn new(rows: &[(u32, &SpanBatch, usize, &SpanRow)]) -> Self {
-        let ids = rows.iter().map(|r| r.3.span_id);
-        if rows.len() <= FEW_ROWS {
-            Self::Few(ids.collect())
-        } else {
-            Self::Many(ids.zip(0..).collect())
-        }
-    }
-
-    fn place(&self, id: common::ids::SpanId) -> Option<u32> {
-        match self {
-            _ if id.is_zero() => None,
-            Self::Few(ids) => ids.iter().position(|known| *known == id).map(|place| place as u32),
-            Self::Many(ids) => ids.get(&id).copied(),
-        }
     }
 }
 
