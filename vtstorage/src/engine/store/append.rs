@@ -16,6 +16,8 @@ use rocksdb::WriteBatch;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 /// How long a writer waits for room in memory.
@@ -56,10 +58,35 @@ impl Shared {
                 Claim::Mine(ticket) => break ticket,
             }
         };
-        self.wait_for_room().await?;
-        // A task of its own: a client that goes away must not leave a stored batch behind whose id is not known.
-        let stored = tokio::spawn(self.clone().store(batch, ticket)).await;
-        stored.map_err(|e| WriteError::Storage(e.to_string()))?
+        let permit = self.admit().await?;
+        let shared = self.clone();
+        // Goes on when the client goes away: a stored batch must not be left behind whose id is not known.
+        let logged = tokio::task::spawn_blocking(move || {
+            let logged = shared.log(&batch, &ticket);
+            drop(permit);
+            logged.map(|logged| shared.accept(logged, ticket))
+        });
+        match logged.await.map_err(|e| WriteError::Storage(e.to_string()))?? {
+            None => Ok(()),
+            Some(synced) => synced.await.map_err(|e| WriteError::Storage(e.to_string()))?,
+        }
+    }
+
+    /// Makes a logged request known; where it has to be synced first, in a task of its own.
+    fn accept(self: &Arc<Self>, logged: Option<Logged>, ticket: Ticket) -> Option<JoinHandle<Result<(), WriteError>>> {
+        let logged = logged?;
+        if self.config.storage_wal_sync == WalSync::Always {
+            return Some(tokio::spawn(self.clone().sync(logged, ticket)));
+        }
+        ticket.accept(logged.bucket);
+        None
+    }
+
+    /// Syncs a logged request and makes it known then.
+    async fn sync(self: Arc<Self>, logged: Logged, ticket: Ticket) -> Result<(), WriteError> {
+        self.syncer.synced(logged.ticket).await?;
+        ticket.accept(logged.bucket);
+        Ok(())
     }
 
     /// An error once the store is shutting down.
@@ -84,6 +111,7 @@ impl Shared {
         Ok(())
     }
 
+    /// Waits for room in memory.
     pub(super) async fn wait_for_room(&self) -> Result<(), WriteError> {
         let budget = self.config.storage_max_head_bytes.as_usize();
         let deadline = Instant::now() + PATIENCE;
@@ -92,37 +120,26 @@ impl Shared {
             if self.live.held_bytes() < budget {
                 return Ok(());
             }
-            if tokio::time::timeout_at(deadline, freed).await.is_err() {
-                self.counters.overloaded_writes.increment();
-                let reason = "spans come faster than they are written as blocks".into();
-                return Err(WriteError::Overloaded {
-                    reason,
-                    retry_after: RETRY_AFTER,
-                });
-            }
+            let freed = tokio::time::timeout_at(deadline, freed);
+            freed.await.map_err(|_| self.overloaded())?;
         }
     }
 
-    async fn store(self: Arc<Self>, batch: BatchWrite, ticket: Ticket) -> Result<(), WriteError> {
-        let permit = self
-            .ingest
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|_| StorageError::Closed)?;
-        let shared = self.clone();
-        let work = tokio::task::spawn_blocking(move || {
-            let logged = shared.log(&batch, &ticket);
-            drop(permit);
-            (logged, ticket)
-        });
-        let (logged, ticket) = work.await.map_err(|e| WriteError::Storage(e.to_string()))?;
-        let Some(logged) = logged? else { return Ok(()) };
-        if self.config.storage_wal_sync == WalSync::Always {
-            self.syncer.synced(logged.ticket).await?;
+    /// Waits for a CPU and for room in memory.
+    async fn admit(&self) -> Result<OwnedSemaphorePermit, WriteError> {
+        let permit = tokio::time::timeout(PATIENCE, self.ingest.clone().acquire_owned());
+        let permit = permit.await.map_err(|_| self.overloaded())?;
+        self.wait_for_room().await?;
+        Ok(permit.map_err(|_| StorageError::Closed)?)
+    }
+
+    fn overloaded(&self) -> WriteError {
+        self.counters.overloaded_writes.increment();
+        let reason = "spans come faster than they are written as blocks".into();
+        WriteError::Overloaded {
+            reason,
+            retry_after: RETRY_AFTER,
         }
-        ticket.accept(logged.bucket);
-        Ok(())
     }
 
     /// Decodes and logs a batch and makes it visible. `None` for a batch without spans.
