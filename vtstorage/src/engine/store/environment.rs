@@ -1,5 +1,5 @@
-//! What the engine takes from outside beside its flags: the clock, the free space, and steps to stop at. Tests give it
-//! others.
+//! What the engine takes from outside beside its flags: the clock, the free space, steps to stop at, and
+//! which blocks are large. Tests give it others.
 
 use super::disk::DiskSpace;
 use super::failpoint::Failpoints;
@@ -20,7 +20,13 @@ pub struct Environment {
     /// The space of the file system that a directory lies on
     pub disk: Disk,
     pub failpoints: Failpoints,
+    /// Blocks with fewer bytes of chunks than this go through RocksDB's log like everything else. Larger ones do not:
+    /// they are written to a file before their commit, which saves writing them twice
+    pub logged_block: usize,
 }
+
+/// A file for less would be too small a file.
+const LOGGED_BLOCK: usize = 256 << 10;
 
 impl Default for Environment {
     fn default() -> Self {
@@ -28,6 +34,7 @@ impl Default for Environment {
             now: Arc::new(UnixNanos::now),
             disk: Arc::new(DiskSpace::of),
             failpoints: Failpoints::default(),
+            logged_block: LOGGED_BLOCK,
         }
     }
 }

@@ -176,7 +176,7 @@ impl Shared {
                     .flush(&families.iter().map(|p| p.chunks.as_str()).collect::<Vec<_>>())?;
             }
         }
-        Ok(())
+        self.keep_chunks(new)
     }
 
     /// The commit: headers, index, catalogue and the end of the log at once. Gives what it adds to the catalogues.

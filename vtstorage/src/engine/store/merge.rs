@@ -263,7 +263,8 @@ impl Shared {
         let mut new = Vec::new();
         let written = blocks
             .into_iter()
-            .try_for_each(|block| self.write_block(block, &mut new));
+            .try_for_each(|block| self.write_block(block, &mut new))
+            .and_then(|()| self.keep_chunks(&new));
         let committed = written.and_then(|()| self.commit_merge(&inputs, &new));
         committed.inspect_err(|e| self.discard(&new, e))?;
         self.hit(Failpoint::MergeCommitted)?;

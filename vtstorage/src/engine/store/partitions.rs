@@ -12,7 +12,7 @@ use crate::engine::block::{Block, BlockHeader, BlockId, CatalogueEntry, EncodedB
 use crate::engine::error::StorageError;
 use common::ids::TenantId;
 use rocksdb::WriteBatch;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -23,6 +23,8 @@ pub(crate) struct NewBlock {
     pub(crate) day: u32,
     pub(crate) header: Arc<BlockHeader>,
     pub(crate) chunk_bytes: u32,
+    /// Whether its chunks are in RocksDB's log: if not, they have to be in a file before the commit
+    pub(crate) logged: bool,
     pub(crate) traces: Vec<(TenantId, u64)>,
     pub(crate) catalogue: Vec<CatalogueEntry>,
 }
@@ -125,21 +127,44 @@ impl Shared {
         } = block;
         let size = chunks.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
         let chunk_bytes = u32::try_from(size).unwrap_or(u32::MAX);
+        let logged = size < self.environment.logged_block;
         new.push(NewBlock {
             id,
             day,
             header: Arc::new(header),
             chunk_bytes,
+            logged,
             traces,
             catalogue,
         });
         let family = self.rocks.family(&Partition::new(day).chunks)?;
+        let mut mark = WriteBatch::default();
+        mark.put_cf(&self.rocks.family(rocks::META)?, keys::unowned(day, id), []);
+        self.rocks.write(mark)?;
         let mut batch = WriteBatch::with_capacity_bytes(size + 32 * chunks.len() + 64);
-        batch.put_cf(&self.rocks.family(rocks::META)?, keys::unowned(day, id), []);
         for (chunk, bytes) in &chunks {
             batch.put_cf(&family, keys::chunk(id, *chunk), bytes);
         }
-        self.rocks.write(batch)
+        if logged {
+            self.rocks.write(batch)
+        } else {
+            self.rocks.write_unlogged(batch)
+        }
+    }
+
+    /// Sees to it that the chunks of blocks survive from now on: to be called before their commit.
+    pub(crate) fn keep_chunks(&self, blocks: &[NewBlock]) -> Result<(), StorageError> {
+        let unlogged = blocks.iter().filter(|block| !block.logged);
+        let days = unlogged.map(|block| block.day).collect::<BTreeSet<_>>();
+        if days.is_empty() {
+            return Ok(());
+        }
+        let families = days
+            .into_iter()
+            .map(|day| Partition::new(day).chunks)
+            .collect::<Vec<_>>();
+        self.rocks
+            .flush(&families.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     /// Adds to a commit what makes a block of written chunks: header and index entries.

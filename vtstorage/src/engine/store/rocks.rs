@@ -123,6 +123,13 @@ impl Rocks {
         Ok(self.db.write_opt(batch, &options)?)
     }
 
+    /// Writes a batch that is lost when the process ends before its families are flushed.
+    pub(crate) fn write_unlogged(&self, batch: WriteBatch) -> Result<(), StorageError> {
+        let mut options = WriteOptions::default();
+        options.disable_wal(true);
+        Ok(self.db.write_opt(batch, &options)?)
+    }
+
     /// Writes a batch and syncs: for rare records that families being made and dropped depend on.
     pub(crate) fn write_synced(&self, batch: WriteBatch) -> Result<(), StorageError> {
         let mut options = WriteOptions::default();

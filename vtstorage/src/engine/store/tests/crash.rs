@@ -24,11 +24,12 @@ struct Work {
 }
 
 /// Writes on two days, flushes, merges and drops a day, until a step stops it.
-async fn work(dir: &Path, failpoints: Failpoints) -> Work {
+async fn work(dir: &Path, failpoints: Failpoints, logged_block: usize) -> Work {
     let now = Arc::new(AtomicU64::new(noon().0));
     let clock = now.clone();
     let environment = Environment {
         failpoints,
+        logged_block,
         now: Arc::new(move || UnixNanos(clock.load(Ordering::SeqCst))),
         ..environment()
     };
@@ -66,11 +67,14 @@ async fn work(dir: &Path, failpoints: Failpoints) -> Work {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_or_doubled_whatever_the_step() {
     for point in Failpoint::ALL {
-        for hits in [1, 4] {
+        for (hits, logged_block) in [(1, 0), (1, usize::MAX), (4, 0)] {
             let dir = tempfile::tempdir().unwrap();
             let failpoints = Failpoints::failing(*point, hits);
-            let work = work(dir.path(), failpoints.clone()).await;
-            let label = format!("{} at hit {hits}", point.name());
+            let work = work(dir.path(), failpoints.clone(), logged_block).await;
+            let label = format!(
+                "{} at hit {hits}, blocks below {logged_block} bytes logged",
+                point.name()
+            );
             assert!(failpoints.fired() || hits > 1, "{label} is never reached");
             let mut dropped = work.may_be_dropped;
             for round in 0..2 {
