@@ -4,7 +4,9 @@
 use super::BlockId;
 use super::layout::Layout;
 use super::slots::SlotRows;
+use crate::engine::codec::Unpacker;
 use crate::engine::rows::Texts;
+use parking_lot::Mutex;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use std::ops::Range;
@@ -49,26 +51,49 @@ const ENTRY: u64 = 128;
 /// About the size of a page, for the first size of the cache's table.
 const TYPICAL: u64 = 8 << 10;
 
-/// Decoded pages of all blocks.
-pub struct PageCache(Cache<PageKey, Cached, BySize>);
+/// Decoded pages of all blocks, and what decodes pages.
+pub struct PageCache {
+    pages: Cache<PageKey, Cached, BySize>,
+    /// Making one costs more than a page
+    unpackers: Mutex<Vec<Unpacker>>,
+}
+
+/// Unpackers that are kept while nobody needs them.
+const MOST_UNPACKERS: usize = 16;
 
 impl PageCache {
     /// Keeps up to `bytes` of pages.
     pub fn new(bytes: u64) -> Self {
         let items = usize::try_from(bytes / TYPICAL).unwrap_or(usize::MAX).max(16);
-        Self(Cache::with_weighter(items, bytes, BySize))
+        Self {
+            pages: Cache::with_weighter(items, bytes, BySize),
+            unpackers: Mutex::default(),
+        }
     }
 
     /// Bytes of all pages in it.
     pub fn bytes(&self) -> u64 {
-        self.0.weight()
+        self.pages.weight()
     }
 
     pub(super) fn get(&self, key: PageKey) -> Option<Cached> {
-        self.0.get(&key)
+        self.pages.get(&key)
     }
 
     pub(super) fn insert(&self, key: PageKey, page: Cached) {
-        self.0.insert(key, page);
+        self.pages.insert(key, page);
+    }
+
+    /// An unpacker for one request.
+    pub(super) fn unpacker(&self) -> Unpacker {
+        self.unpackers.lock().pop().unwrap_or_default()
+    }
+
+    /// Keeps an unpacker for other requests.
+    pub(super) fn keep(&self, unpacker: Unpacker) {
+        let mut unpackers = self.unpackers.lock();
+        if unpackers.len() < MOST_UNPACKERS {
+            unpackers.push(unpacker);
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::engine::error::StorageError;
 pub(super) struct Streams {
     next: u16,
     pub(super) chunks: Vec<(ChunkId, Vec<u8>)>,
-    packer: Packer,
+    pub(super) packer: Packer,
 }
 
 impl Streams {

@@ -1,7 +1,7 @@
 //! The layout of a table: its shapes, and for each page of rows how many values each column has before it. With both,
 //! the values of any row are found without reading the rows before its page.
 
-use crate::engine::codec::PAGE_VALUES;
+use crate::engine::codec::{PAGE_VALUES, Packer, Unpacker};
 use crate::engine::error::StorageError;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,9 @@ pub struct Layout {
     /// For each column, the number of its values before each page of rows (and, last, in all)
     ranks: Vec<Vec<u32>>,
 }
+
+/// No layout is larger than this when decompressed.
+const MAX_LAYOUT: usize = 64 << 20;
 
 /// As stored: values per page are small, so they are kept as differences.
 #[derive(Serialize, Deserialize)]
@@ -56,7 +59,7 @@ impl Layout {
         Self { shapes, ranks }
     }
 
-    pub fn to_bytes(&self) -> Result<Vec<u8>, StorageError> {
+    pub fn to_bytes(&self, packer: &mut Packer) -> Result<Vec<u8>, StorageError> {
         let error = |why: String| StorageError::corrupt("table layout", why);
         let counts = self
             .ranks
@@ -68,18 +71,14 @@ impl Layout {
             counts,
         };
         let bytes = postcard::to_stdvec(&stored).map_err(|e| error(e.to_string()))?;
-        let mut out = (bytes.len() as u32).to_le_bytes().to_vec();
-        out.extend(zstd::bulk::compress(&bytes, 1).map_err(|e| error(e.to_string()))?);
+        let mut out = Vec::new();
+        packer.pack(&bytes, &mut out)?;
         Ok(out)
     }
 
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, StorageError> {
+    pub fn from_bytes(bytes: &[u8], unpacker: &mut Unpacker) -> Result<Self, StorageError> {
         let error = |why: String| StorageError::corrupt("table layout", why);
-        let (size, packed) = bytes
-            .split_first_chunk::<4>()
-            .ok_or_else(|| error("too short".into()))?;
-        let bytes =
-            zstd::bulk::decompress(packed, u32::from_le_bytes(*size) as usize).map_err(|e| error(e.to_string()))?;
+        let bytes = unpacker.unpack(bytes, MAX_LAYOUT)?;
         let stored: Stored = postcard::from_bytes(&bytes).map_err(|e| error(e.to_string()))?;
         let ranks = stored.counts.iter().map(|counts| {
             let mut total = 0;
@@ -139,7 +138,8 @@ mod tests {
     fn ranks_count_the_values_before_a_page() {
         let rows: Vec<u64> = (0..3_000).map(|row| row % 3).collect();
         let layout = Layout::new(vec![vec![0], vec![0, 1], vec![]], 2, &rows);
-        let back = Layout::from_bytes(&layout.to_bytes().unwrap()).unwrap();
+        let back = layout.to_bytes(&mut Packer::new().unwrap()).unwrap();
+        let back = Layout::from_bytes(&back, &mut Unpacker::default()).unwrap();
         assert_eq!(back, layout);
         for page in 0..4 {
             let before = &rows[..(page * PAGE_VALUES).min(rows.len())];

@@ -4,6 +4,7 @@ use super::Block;
 use super::header::{ColumnData, ColumnMeta, Field, TableMeta};
 use super::nested;
 use super::pages::Pages;
+use super::prefetch;
 use crate::engine::batch::{
     Cell, CellColumn, CellKind, CellTable, EventRow, LinkRow, Origin, Scalar, SpanBatch, SpanRow, Text,
 };
@@ -140,6 +141,7 @@ impl<'p, 'b> Materializer<'p, 'b> {
     fn rows(&mut self, rows: Range<u32>) -> Result<(), StorageError> {
         let header = &self.block.header;
         let span = &header.columns.span;
+        prefetch::spans(self.pages, header, &rows)?;
         let mut ints = |stream| {
             let mut out = Vec::with_capacity(rows.len());
             self.pages.ints(stream, rows.clone(), &mut out).map(|()| out)
@@ -236,14 +238,15 @@ impl<'p, 'b> Materializer<'p, 'b> {
         let counts = ColumnCounts::new(table.columns.len(), &layout, before, codes);
         let mut runs: Vec<Run> = Vec::new();
         runs.resize_with(table.columns.len(), Run::default);
-        for (number, column) in table.columns.iter().enumerate() {
+        let needed = |number: usize| {
             let (before, here) = counts.of(number);
-            if here > 0 {
-                let first = layout.rank(number as u16, page) + before;
-                runs.iter_mut()
-                    .skip(number)
-                    .take(1)
-                    .try_for_each(|run| self.run(column, first, here).map(|r| *run = r))?;
+            (here > 0).then(|| (number, layout.rank(number as u16, page) + before, here))
+        };
+        let needed = (0..table.columns.len()).filter_map(needed).collect::<Vec<_>>();
+        prefetch::columns(self.pages, table, &needed)?;
+        for (number, first, here) in needed {
+            if let (Some(run), Some(column)) = (runs.get_mut(number), table.columns.get(number)) {
+                *run = self.run(column, first, here)?;
             }
         }
         let mut out = Vec::with_capacity(codes.len());

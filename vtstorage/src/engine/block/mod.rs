@@ -13,11 +13,13 @@ mod names;
 mod nested;
 mod order;
 mod pages;
+mod prefetch;
 mod present;
 mod prune;
 mod slots;
 mod source;
 mod table;
+mod trace;
 mod values;
 mod wanted;
 mod write;
@@ -56,6 +58,14 @@ impl fmt::Display for ChunkId {
 pub trait ChunkSource: Send + Sync + 'static {
     /// The bytes of a chunk. A `scan` will not come back soon: its chunks need not be cached.
     fn chunk(&self, day: u32, block: BlockId, chunk: ChunkId, scan: bool) -> Result<Bytes, StorageError>;
+
+    /// The bytes of several chunks of a block, in their order; `wanted` is ascending.
+    fn chunks(&self, day: u32, block: BlockId, wanted: &[ChunkId], scan: bool) -> Result<Vec<Bytes>, StorageError> {
+        wanted
+            .iter()
+            .map(|chunk| self.chunk(day, block, *chunk, scan))
+            .collect()
+    }
 
     /// Where decoded pages are kept, if anywhere. Block ids must be unique in it.
     fn pages(&self) -> Option<&PageCache> {

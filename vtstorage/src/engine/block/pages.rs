@@ -1,13 +1,13 @@
 //! Decoded pages of one block during one request: each segment is read once, each page decoded once, or taken from what
 //! other requests decoded.
 
-use super::cache::{Cached, Page, PageKey};
+use super::cache::{Cached, Page, PageCache, PageKey};
 use super::header::{ColumnMeta, TableMeta};
 use super::layout::Layout;
 use super::{Block, ChunkId};
 use crate::engine::codec::ints::{IntDecoder, IntEncoding};
 use crate::engine::codec::texts::TextEncoding;
-use crate::engine::codec::{FixedStream, IntStream, Segment, Segments, TextStream, Unpacker};
+use crate::engine::codec::{FixedStream, IntStream, PAGE_VALUES, Segment, Segments, TextStream, Unpacker};
 use crate::engine::error::StorageError;
 use crate::engine::rows::Texts;
 use bytes::Bytes;
@@ -20,6 +20,7 @@ pub(super) struct Pages<'b> {
     block: &'b Block,
     scan: bool,
     unpacker: Unpacker,
+    chunks: HashMap<ChunkId, Bytes>,
     segments: HashMap<ChunkId, Segment>,
     decoders: HashMap<u16, IntDecoder>,
     /// By stream and number of the page's first value
@@ -34,7 +35,8 @@ impl<'b> Pages<'b> {
         Self {
             block,
             scan,
-            unpacker: Unpacker::default(),
+            unpacker: block.chunks.pages().map(PageCache::unpacker).unwrap_or_default(),
+            chunks: HashMap::new(),
             segments: HashMap::new(),
             decoders: HashMap::new(),
             ints: HashMap::new(),
@@ -53,22 +55,60 @@ impl<'b> Pages<'b> {
         if let Some(segment) = self.segments.get(&chunk) {
             return Ok(segment.clone());
         }
-        let bytes = match segments.inline() {
-            Some(bytes) => bytes,
-            None => self.chunk(chunk)?,
-        };
-        let segment = Segment::new(bytes)?;
+        let segment = Segment::new(segments.read(chunk, |chunk| self.chunk(chunk))?)?;
         self.segments.insert(chunk, segment.clone());
         Ok(segment)
     }
 
     fn chunk(&mut self, chunk: ChunkId) -> Result<Bytes, StorageError> {
+        if let Some(bytes) = self.chunks.get(&chunk) {
+            return Ok(bytes.clone());
+        }
         let bytes = self
             .block
             .chunks
             .chunk(self.block.day, self.block.id, chunk, self.scan)?;
         self.bytes_read += bytes.len() as u64;
+        self.chunks.insert(chunk, bytes.clone());
         Ok(bytes)
+    }
+
+    /// Reads chunks that are not here yet.
+    pub(super) fn fetch(&mut self, mut wanted: Vec<ChunkId>) -> Result<(), StorageError> {
+        wanted.sort_unstable();
+        wanted.dedup();
+        wanted.retain(|chunk| !self.chunks.contains_key(chunk));
+        if wanted.len() > 1 {
+            let block = self.block;
+            let read = block.chunks.chunks(block.day, block.id, &wanted, self.scan)?;
+            self.bytes_read += read.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
+            self.chunks.extend(wanted.into_iter().zip(read));
+        }
+        Ok(())
+    }
+
+    /// Adds the chunk with the page of `value` to `wanted`.
+    pub(super) fn want(&self, segments: &Segments, value: u32, wanted: &mut Vec<ChunkId>) {
+        wanted.extend(segments.stored(segments.chunk_of(value)));
+    }
+
+    /// Adds the chunks with the pages of a few values to `wanted`, unless the pages are known.
+    pub(super) fn want_ints(&self, stream: &IntStream, values: &Range<u32>, wanted: &mut Vec<ChunkId>) {
+        let last = values.end.saturating_sub(1).min(stream.count.saturating_sub(1));
+        for value in [values.start.min(last), last] {
+            let page = (stream.segments.stream, value - value % PAGE_VALUES as u32);
+            if !self.ints.contains_key(&page) && self.cached((self.block.id, page.0, page.1)).is_none() {
+                self.want(&stream.segments, value, wanted);
+            }
+        }
+    }
+
+    /// Adds the chunk with a table's layout to `wanted`, unless it is known.
+    pub(super) fn want_layout(&self, table: &TableMeta, wanted: &mut Vec<ChunkId>) {
+        let stream = table.layout.stream;
+        if !self.layouts.contains_key(&stream) && self.cached((self.block.id, stream, 0)).is_none() {
+            self.want(&table.layout, 0, wanted);
+        }
     }
 
     /// A page that another request decoded.
@@ -94,7 +134,7 @@ impl<'b> Pages<'b> {
             return Ok(layout);
         }
         let segment = self.segment(&table.layout, table.layout.chunk_of(0))?;
-        let layout = Arc::new(Layout::from_bytes(segment.page(0, 1)?.1)?);
+        let layout = Arc::new(Layout::from_bytes(segment.page(0, 1)?.1, &mut self.unpacker)?);
         self.layouts.insert(table.layout.stream, layout.clone());
         self.share(shared, Cached::Layout(layout.clone()));
         Ok(layout)
@@ -130,10 +170,7 @@ impl<'b> Pages<'b> {
     }
 
     fn int_page(&mut self, stream: &IntStream, value: u32) -> Result<Page<Vec<u64>>, StorageError> {
-        let key = (
-            stream.segments.stream,
-            value - value % crate::engine::codec::PAGE_VALUES as u32,
-        );
+        let key = (stream.segments.stream, value - value % PAGE_VALUES as u32);
         if let Some(page) = self.ints.get(&key) {
             return Ok(page.clone());
         }
@@ -272,5 +309,13 @@ impl<'b> Pages<'b> {
         let Some(filter) = &column.filter else { return Ok(true) };
         let segment = self.segment(filter, filter.chunk_of(0))?;
         super::membership::may_contain(segment.page(0, 1)?.1, hash)
+    }
+}
+
+impl Drop for Pages<'_> {
+    fn drop(&mut self) {
+        if let Some(cache) = self.block.chunks.pages() {
+            cache.keep(std::mem::take(&mut self.unpacker));
+        }
     }
 }

@@ -172,7 +172,8 @@ impl<'a> TableBuilder<'a> {
         let rows = self.row_shapes.len() as u32;
         let shapes = streams.ints(IntKind::Unsigned, IntUse::Codes, &self.row_shapes)?;
         let layout = Layout::new(self.shapes, self.columns.len(), &self.row_shapes);
-        let layout = streams.blob(&layout.to_bytes()?);
+        let layout = layout.to_bytes(&mut streams.packer)?;
+        let layout = streams.blob(&layout);
         let mut columns = Vec::with_capacity(self.columns.len());
         for column in self.columns {
             columns.push(match column.field {

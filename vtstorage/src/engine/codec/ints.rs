@@ -391,12 +391,9 @@ mod tests {
         if matches!(stream.encoding, IntEncoding::Const(_)) {
             decoder.decode(&[], values.len(), &mut unpacker, &mut back).unwrap();
         }
-        let inline = stream.segments.inline();
-        let stored = inline
-            .into_iter()
-            .chain(chunks.into_iter().map(|(_, bytes)| bytes.into()));
-        for ((_, range), bytes) in stream.segments.chunks(stream.count).zip(stored) {
-            let segment = Segment::new(bytes).unwrap();
+        let stored = |id| Ok(chunks.iter().find(|(chunk, _)| *chunk == id).unwrap().1.clone().into());
+        for (chunk, range) in stream.segments.chunks(stream.count) {
+            let segment = Segment::new(stream.segments.read(chunk, stored).unwrap()).unwrap();
             for page in 0..segment.pages() {
                 let (range, bytes) = segment.page(page, range.end).unwrap();
                 decoder.decode(bytes, range.len(), &mut unpacker, &mut back).unwrap();

@@ -22,5 +22,8 @@ pub const PAGE_TEXT_BYTES: usize = 8 << 10;
 /// A stream of one segment no larger than this lies in the block header: small dictionaries, mostly.
 pub const INLINE_BYTES: usize = 512;
 
+/// A stream of one segment no larger than this shares a chunk with others: reading a trace then takes fewer reads.
+pub const SHARED_BYTES: usize = 8 << 10;
+
 /// Bytes in a segment, roughly: what one look-up has to read.
 pub const SEGMENT_BYTES: usize = 16 << 10;

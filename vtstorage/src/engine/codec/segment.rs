@@ -3,26 +3,75 @@
 //! Layout: number of pages (u32), then for each page the number of its first value (u32) and its end in the payload
 //! (u32), then the payload. All little-endian.
 
-use super::{INLINE_BYTES, SEGMENT_BYTES};
+use super::{INLINE_BYTES, SEGMENT_BYTES, SHARED_BYTES};
 use crate::engine::block::ChunkId;
 use crate::engine::error::StorageError;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
+/// The chunks of this stream hold the segments of small streams.
+const SHARED_STREAM: u16 = u16::MAX;
+
 /// Where the values of a stream lie: the first value of each of its segments.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Segments {
     pub stream: u16,
     firsts: Vec<u32>,
-    /// The only segment, where it is small
-    inline: Option<Vec<u8>>,
+    home: Home,
+}
+
+/// Where the segments are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+enum Home {
+    /// Each is a chunk
+    #[default]
+    Chunks,
+    /// The only one is here
+    Here(Vec<u8>),
+    /// The only one is a part of a shared chunk
+    Shared { chunk: u16, start: u32, end: u32 },
 }
 
 impl Segments {
-    /// The only segment's bytes, where they lie here and in no chunk.
-    pub fn inline(&self) -> Option<Bytes> {
-        self.inline.as_deref().map(Bytes::copy_from_slice)
+    /// The bytes of the segment that is named like a chunk; `read` reads chunks.
+    pub fn read(
+        &self,
+        chunk: ChunkId,
+        read: impl FnOnce(ChunkId) -> Result<Bytes, StorageError>,
+    ) -> Result<Bytes, StorageError> {
+        match &self.home {
+            Home::Chunks => read(chunk),
+            Home::Here(bytes) => Ok(Bytes::copy_from_slice(bytes)),
+            Home::Shared { chunk, start, end } => {
+                let bytes = read(ChunkId {
+                    stream: SHARED_STREAM,
+                    segment: *chunk,
+                })?;
+                let (start, end) = (*start as usize, *end as usize);
+                if start > end || end > bytes.len() {
+                    return Err(StorageError::corrupt("shared chunk", "too short"));
+                }
+                Ok(bytes.slice(start..end))
+            }
+        }
+    }
+
+    /// The chunk that is read for the segment of this name, if any is.
+    pub fn stored(&self, chunk: ChunkId) -> Option<ChunkId> {
+        match &self.home {
+            Home::Chunks => (!self.firsts.is_empty()).then_some(chunk),
+            Home::Here(_) => None,
+            Home::Shared { chunk, .. } => Some(ChunkId {
+                stream: SHARED_STREAM,
+                segment: *chunk,
+            }),
+        }
+    }
+
+    /// Whether there is one segment, no more.
+    pub fn is_one(&self) -> bool {
+        self.firsts.len() == 1
     }
 
     /// The chunk that holds the page of `value`.
@@ -72,7 +121,7 @@ impl<'a> SegmentWriter<'a> {
         let segments = Segments {
             stream,
             firsts: Vec::new(),
-            inline: None,
+            home: Home::Chunks,
         };
         Self {
             segments,
@@ -119,10 +168,37 @@ impl<'a> SegmentWriter<'a> {
             self.cut();
         }
         let is_only = self.segments.firsts.len() == 1;
-        if is_only && self.chunks.last().is_some_and(|(_, bytes)| bytes.len() <= INLINE_BYTES) {
-            self.segments.inline = self.chunks.pop().map(|(_, bytes)| bytes);
+        if is_only && self.chunks.last().is_some_and(|(_, bytes)| bytes.len() <= SHARED_BYTES) {
+            self.segments.home = self.chunks.pop().map_or(Home::Chunks, |(_, bytes)| match bytes.len() {
+                0..=INLINE_BYTES => Home::Here(bytes),
+                _ => self.share(&bytes),
+            });
         }
         self.segments
+    }
+
+    /// Adds a segment to the last shared chunk, or to a new one.
+    fn share(&mut self, bytes: &[u8]) -> Home {
+        let last = self.chunks.iter().rposition(|(id, _)| id.stream == SHARED_STREAM);
+        let last = last.and_then(|at| self.chunks.get_mut(at));
+        let (chunk, start) = match last {
+            Some((id, shared)) if shared.len() + bytes.len() <= SEGMENT_BYTES => {
+                let start = shared.len();
+                shared.extend_from_slice(bytes);
+                (id.segment, start)
+            }
+            last => {
+                let segment = last.map_or(0, |(id, _)| id.segment + 1);
+                let stream = SHARED_STREAM;
+                self.chunks.push((ChunkId { stream, segment }, bytes.to_vec()));
+                (segment, 0)
+            }
+        };
+        Home::Shared {
+            chunk,
+            start: start as u32,
+            end: (start + bytes.len()) as u32,
+        }
     }
 }
 
@@ -226,14 +302,32 @@ mod tests {
     }
 
     #[test]
-    fn a_small_stream_takes_no_chunk() {
+    fn small_streams_take_no_chunk_of_their_own() {
         let mut chunks = Vec::new();
-        let mut writer = SegmentWriter::new(1, &mut chunks);
-        writer.page(3, b"abc");
-        let segments = writer.finish();
-        assert!(chunks.is_empty());
-        let segment = Segment::new(segments.inline().unwrap()).unwrap();
-        assert_eq!(segment.page(0, 3).unwrap(), (0..3, b"abc".as_slice()));
+        let mut streams = Vec::new();
+        for stream in 0..40u16 {
+            let page = vec![stream as u8; usize::from(stream) * 300];
+            let mut writer = SegmentWriter::new(stream, &mut chunks);
+            writer.page(3, &page);
+            streams.push((writer.finish(), page));
+        }
+        let own = chunks.iter().filter(|(id, _)| id.stream != SHARED_STREAM).count();
+        assert_eq!(own, 40 - SHARED_BYTES / 300 - 1, "those that are too large to share");
+        assert!(chunks.iter().all(|(_, bytes)| bytes.len() <= SEGMENT_BYTES));
+        for (segments, page) in streams {
+            let (id, range) = segments.chunks(3).next().unwrap();
+            let bytes = segments
+                .read(id, |id| {
+                    Ok(chunks.iter().find(|(chunk, _)| *chunk == id).unwrap().1.clone().into())
+                })
+                .unwrap();
+            let segment = Segment::new(bytes).unwrap();
+            assert_eq!(segment.page(0, range.end).unwrap(), (0..3, page.as_slice()));
+            assert_eq!(
+                segments.read(id, |_| Ok(Bytes::new())).is_err(),
+                matches!(segments.home, Home::Shared { .. })
+            );
+        }
     }
 
     #[test]

@@ -161,12 +161,9 @@ mod tests {
             return;
         }
         let mut back = Vec::new();
-        let inline = stream.segments.inline();
-        let stored = inline
-            .into_iter()
-            .chain(chunks.into_iter().map(|(_, bytes)| bytes.into()));
-        for ((_, range), bytes) in stream.segments.chunks(stream.count).zip(stored) {
-            let segment = Segment::new(bytes).unwrap();
+        let stored = |id| Ok(chunks.iter().find(|(chunk, _)| *chunk == id).unwrap().1.clone().into());
+        for (chunk, range) in stream.segments.chunks(stream.count) {
+            let segment = Segment::new(stream.segments.read(chunk, stored).unwrap()).unwrap();
             for page in 0..segment.pages() {
                 let (range, bytes) = segment.page(page, range.end).unwrap();
                 let texts = stream.decode(bytes, range.len(), &mut Unpacker::default()).unwrap();

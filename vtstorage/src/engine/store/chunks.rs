@@ -57,37 +57,63 @@ impl ChunkStore {
         self.cache.weight() + self.pages.bytes()
     }
 
-    fn read(&self, day: u32, block: BlockId, chunk: ChunkId) -> Result<Bytes, StorageError> {
-        let missing = || StorageError::MissingChunk {
+    /// Reads chunks of a block, past the cache.
+    fn read(&self, day: u32, block: BlockId, chunks: &[ChunkId]) -> Result<Vec<Bytes>, StorageError> {
+        let missing = |chunk: &ChunkId| StorageError::MissingChunk {
             block: block.0,
             chunk: chunk.to_string(),
         };
-        let family = self
-            .rocks
-            .db()
-            .cf_handle(&Partition::new(day).chunks)
-            .ok_or_else(missing)?;
+        let Some(family) = self.rocks.db().cf_handle(&Partition::new(day).chunks) else {
+            return chunks.iter().map(|chunk| Err(missing(chunk))).collect();
+        };
         let mut options = ReadOptions::default();
         options.fill_cache(false);
-        let value = self
-            .rocks
-            .db()
-            .get_pinned_cf_opt(&family, keys::chunk(block, chunk), &options)?;
-        value.map(|value| Bytes::copy_from_slice(&value)).ok_or_else(missing)
+        let db = self.rocks.db();
+        let values = match chunks {
+            [chunk] => vec![db.get_pinned_cf_opt(&family, keys::chunk(block, *chunk), &options)],
+            chunks => {
+                let keys = chunks
+                    .iter()
+                    .map(|chunk| keys::chunk(block, *chunk))
+                    .collect::<Vec<_>>();
+                db.batched_multi_get_cf_opt(&family, &keys, true, &options)
+            }
+        };
+        let values = chunks.iter().zip(values);
+        values
+            .map(|(chunk, value)| {
+                value?
+                    .map(|value| Bytes::copy_from_slice(&value))
+                    .ok_or_else(|| missing(chunk))
+            })
+            .collect()
     }
 }
 
 impl ChunkSource for ChunkStore {
     fn chunk(&self, day: u32, block: BlockId, chunk: ChunkId, scan: bool) -> Result<Bytes, StorageError> {
-        let key = (block, chunk);
-        if let Some(cached) = self.cache.get(&key) {
-            return Ok(cached);
+        let read = self.chunks(day, block, &[chunk], scan)?.pop();
+        read.ok_or_else(|| StorageError::MissingChunk {
+            block: block.0,
+            chunk: chunk.to_string(),
+        })
+    }
+
+    fn chunks(&self, day: u32, block: BlockId, wanted: &[ChunkId], scan: bool) -> Result<Vec<Bytes>, StorageError> {
+        let cached = |chunk: &ChunkId| self.cache.get(&(block, *chunk));
+        let mut found = wanted.iter().map(cached).collect::<Vec<_>>();
+        let absent = wanted.iter().zip(&found).filter(|(_, found)| found.is_none());
+        let absent = absent.map(|(chunk, _)| *chunk).collect::<Vec<_>>();
+        if !absent.is_empty() {
+            let mut read = self.read(day, block, &absent)?.into_iter();
+            for (chunk, place) in wanted.iter().zip(&mut found).filter(|(_, place)| place.is_none()) {
+                *place = read.next();
+                if let (Some(bytes), false) = (&place, scan) {
+                    self.cache.insert((block, *chunk), bytes.clone());
+                }
+            }
         }
-        let read = self.read(day, block, chunk)?;
-        if !scan {
-            self.cache.insert(key, read.clone());
-        }
-        Ok(read)
+        Ok(found.into_iter().flatten().collect())
     }
 
     fn pages(&self) -> Option<&PageCache> {

@@ -1,0 +1,64 @@
+//! Which chunks a few rows will need, so that they are read at once and not one after the other.
+
+use super::ChunkId;
+use super::header::{BlockHeader, ColumnData, ColumnMeta, TableMeta};
+use super::pages::Pages;
+use crate::engine::codec::PAGE_VALUES;
+use crate::engine::error::StorageError;
+use std::ops::Range;
+
+/// The values of a column that are about to be read: the column's number, the first of them, how many.
+pub(super) type Needed = (usize, u32, u32);
+
+/// Reads what `rows` need of the columns that all rows have, and of their shapes.
+pub(super) fn spans(pages: &mut Pages<'_>, header: &BlockHeader, rows: &Range<u32>) -> Result<(), StorageError> {
+    if rows.len() > PAGE_VALUES {
+        return Ok(());
+    }
+    let (span, mut wanted) = (&header.columns.span, Vec::new());
+    let ints = [
+        &span.start,
+        &span.duration,
+        &span.kind,
+        &span.status,
+        &span.resource,
+        &span.scope,
+        &span.parent,
+        &header.columns.spans.shapes,
+    ];
+    for stream in ints {
+        pages.want_ints(stream, rows, &mut wanted);
+    }
+    pages.want(&span.span_id.segments, rows.start, &mut wanted);
+    column(pages, &span.name, rows, &mut wanted);
+    pages.want_layout(&header.columns.spans, &mut wanted);
+    pages.fetch(wanted)
+}
+
+/// Reads what is needed of the columns of a table.
+pub(super) fn columns(pages: &mut Pages<'_>, table: &TableMeta, needed: &[Needed]) -> Result<(), StorageError> {
+    let mut wanted = Vec::new();
+    for (number, first, count) in needed {
+        let few = *count as usize <= PAGE_VALUES;
+        if let Some(meta) = table.columns.get(*number).filter(|_| few) {
+            column(pages, meta, &(*first..first + count), &mut wanted);
+        }
+    }
+    pages.fetch(wanted)
+}
+
+fn column(pages: &Pages<'_>, meta: &ColumnMeta, values: &Range<u32>, wanted: &mut Vec<ChunkId>) {
+    match &meta.data {
+        ColumnData::Empty => {}
+        ColumnData::Numbers(stream) => pages.want_ints(stream, values, wanted),
+        ColumnData::Texts(stream) => pages.want(&stream.segments, values.start, wanted),
+        ColumnData::Fixed(stream) => pages.want(&stream.segments, values.start, wanted),
+        ColumnData::Dict { dict, codes } => {
+            pages.want_ints(codes, values, wanted);
+            // Which part of a large dictionary is needed is known when the codes are.
+            if dict.segments.is_one() {
+                pages.want(&dict.segments, 0, wanted);
+            }
+        }
+    }
+}
