@@ -27,6 +27,8 @@ pub(super) struct Health {
 struct Down {
     next_probe: Instant,
     pause: Duration,
+    /// Of the node's last mark when it failed
+    generation: u64,
 }
 
 impl Health {
@@ -34,8 +36,16 @@ impl Health {
         self.down.is_none()
     }
 
-    /// Asks about one message; an answer [`Advice::Probe`] is given once for each pause.
-    pub(super) fn advice(&mut self, now: Instant) -> Advice {
+    /// Asks about one message; an answer [`Advice::Probe`] is given once for each pause. `unmarked`: the generation of the
+    /// node's last mark, if that is lifted. When it was lifted since the node failed, the node is back: storage nodes have
+    /// made sure of it.
+    pub(super) fn advice(&mut self, now: Instant, unmarked: Option<u64>) -> Advice {
+        if self
+            .down
+            .is_some_and(|down| unmarked.is_some_and(|lifted| lifted > down.generation))
+        {
+            self.down = None;
+        }
         match &mut self.down {
             None => Advice::Send,
             Some(down) if now >= down.next_probe => {
@@ -51,14 +61,15 @@ impl Health {
         self.down = None;
     }
 
-    /// The node did not answer, or could not store.
-    pub(super) fn failed(&mut self, now: Instant) {
+    /// The node did not answer, or could not store. `generation`: of its last mark, lifted or not.
+    pub(super) fn failed(&mut self, now: Instant, generation: u64) {
         let pause = self
             .down
             .map_or(FIRST_PAUSE, |down| (down.pause * 2).min(LONGEST_PAUSE));
         self.down = Some(Down {
             next_probe: now + pause,
             pause,
+            generation,
         });
     }
 }
@@ -71,31 +82,42 @@ mod tests {
     fn a_node_that_fails_is_probed_ever_more_rarely_until_it_answers() {
         let start = Instant::now();
         let mut health = Health::default();
-        assert_eq!(health.advice(start), Advice::Send);
+        assert_eq!(health.advice(start, Some(0)), Advice::Send);
         let (mut now, mut gaps) = (start, Vec::new());
         for _ in 0..6 {
-            health.failed(now);
+            health.failed(now, 0);
             assert!(!health.is_up());
             let failed = now;
-            while health.advice(now) == Advice::Bypass {
+            while health.advice(now, None) == Advice::Bypass {
                 now += Duration::from_millis(10);
             }
             gaps.push((now - failed).as_millis());
         }
         assert_eq!(gaps, [100, 200, 400, 800, 1000, 1000]);
         health.answered();
-        assert_eq!(health.advice(now), Advice::Send);
-        health.failed(now);
-        assert_eq!(health.advice(now + FIRST_PAUSE), Advice::Probe);
+        assert_eq!(health.advice(now, None), Advice::Send);
+        health.failed(now, 0);
+        assert_eq!(health.advice(now + FIRST_PAUSE, None), Advice::Probe);
     }
 
     #[test]
     fn one_probe_at_a_time() {
         let now = Instant::now();
         let mut health = Health::default();
-        health.failed(now);
-        assert_eq!(health.advice(now + FIRST_PAUSE), Advice::Probe);
-        assert_eq!(health.advice(now + FIRST_PAUSE), Advice::Bypass);
-        assert_eq!(health.advice(now + FIRST_PAUSE * 2), Advice::Probe);
+        health.failed(now, 0);
+        assert_eq!(health.advice(now + FIRST_PAUSE, None), Advice::Probe);
+        assert_eq!(health.advice(now + FIRST_PAUSE, None), Advice::Bypass);
+        assert_eq!(health.advice(now + FIRST_PAUSE * 2, None), Advice::Probe);
+    }
+
+    #[test]
+    fn a_node_whose_mark_was_lifted_is_up() {
+        let now = Instant::now();
+        let mut health = Health::default();
+        health.failed(now, 3);
+        assert_eq!(health.advice(now, None), Advice::Bypass);
+        assert_eq!(health.advice(now, Some(3)), Advice::Bypass);
+        assert_eq!(health.advice(now, Some(4)), Advice::Send);
+        assert!(health.is_up());
     }
 }

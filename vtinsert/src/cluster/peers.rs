@@ -7,7 +7,7 @@ use super::ledger::is_back_pressure;
 use super::message::Packer;
 use super::metrics::{NodeMetrics, WriteMetrics};
 use bytes::Bytes;
-use common::cluster::{ClusterView, NodeId, ReplicaWrite, RequestPart, StorageNode};
+use common::cluster::{ClusterView, Member, NodeId, ReplicaWrite, RequestPart, StorageNode};
 use common::contract::WriteError;
 use futures::future::join_all;
 use parking_lot::Mutex;
@@ -112,8 +112,11 @@ impl Peers {
 
     async fn replica(self: &Arc<Self>, id: NodeId, write: ReplicaWrite) -> Result<(), WriteError> {
         let peer = self.peer(id);
-        let advice = peer.health.lock().advice(Instant::now());
+        let unmarked = self.generation(id, Member::in_sync);
+        let advice = peer.health.lock().advice(Instant::now(), unmarked);
         match advice {
+            // What has failed before is no reason to mark a node that bears none now.
+            Advice::Probe if unmarked.is_some() => self.write(id, peer, write, true).await,
             Advice::Send => self.write(id, peer, write, false).await,
             Advice::Bypass => Err(bypassed(id)),
             Advice::Probe => {
@@ -137,7 +140,7 @@ impl Peers {
         let outcome = outcome.unwrap_or_else(|_| Err(too_slow(id, self.timeout)));
         match &outcome {
             Ok(()) => peer.stored(size),
-            Err(error) => peer.refused(id, error),
+            Err(error) => peer.refused(id, error, self.generation(id, |_| true).unwrap_or(0)),
         }
         outcome
     }
@@ -153,7 +156,10 @@ impl Peers {
             Ok(Ok(())) => peer.metrics.hints.increment(size as u64),
             // The mark may be the reason as well as the node.
             Ok(Err(error)) => tracing::debug!(node = %id, %target, generation, %error, "hint refused"),
-            Err(_) => peer.refused(id, &too_slow(id, self.timeout)),
+            Err(_) => {
+                let generation = self.generation(id, |_| true).unwrap_or(0);
+                peer.refused(id, &too_slow(id, self.timeout), generation);
+            }
         }
         outcome.unwrap_or_else(|_| Err(too_slow(id, self.timeout)))
     }
@@ -172,6 +178,13 @@ impl Peers {
             }),
             _ => Err(bypassed(id)),
         }
+    }
+
+    /// The generation of a member's last mark, if the member is such a one.
+    fn generation(&self, id: NodeId, is_meant: impl FnOnce(&Member) -> bool) -> Option<u64> {
+        let state = self.view.state()?;
+        let member = state.member(id).filter(|member| is_meant(member))?;
+        Some(member.generation)
     }
 
     fn node(&self, id: NodeId) -> Result<Arc<dyn StorageNode>, WriteError> {
@@ -216,7 +229,7 @@ impl Peer {
         self.metrics.bytes.increment(bytes as u64);
     }
 
-    fn refused(&self, id: NodeId, error: &WriteError) {
+    fn refused(&self, id: NodeId, error: &WriteError, generation: u64) {
         self.metrics.errors.increment(1);
         let answered = is_back_pressure(error) || matches!(error, WriteError::StaleEpoch(_) | WriteError::Invalid(_));
         let mut health = self.health.lock();
@@ -227,7 +240,7 @@ impl Peer {
             if health.is_up() {
                 tracing::warn!(node = %id, %error, "storage node does not store");
             }
-            health.failed(Instant::now());
+            health.failed(Instant::now(), generation);
             self.metrics.up.set(0.0);
         }
     }

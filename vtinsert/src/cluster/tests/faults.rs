@@ -130,6 +130,23 @@ async fn a_node_that_is_back_gets_writes_within_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_whose_mark_was_lifted_is_not_marked_for_what_was_before() {
+    let cluster = MemoryCluster::new(3, 2);
+    let sink = sink(&cluster);
+    cluster.node_of(1).fails(down());
+    sink.write(batch(1, 50)).await.unwrap();
+    let marks = cluster.calls(Call::Mark);
+    assert!(marks > 0);
+    // It comes back, and its mark is lifted, while nothing is written.
+    cluster.node_of(1).fails(Fault::None);
+    cluster.change(|state| state.members.values_mut().for_each(|member| member.mark = None));
+    let batch = batch(2, 50);
+    sink.write(batch.clone()).await.unwrap();
+    assert_eq!(cluster.calls(Call::Mark), marks);
+    assert_eq!(cluster.check_acknowledged(batch.request_id, &batch.otlp), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_broken_connection_is_no_reason_for_a_mark() {
     let cluster = MemoryCluster::new(3, 2);
     let mut broken = true;
