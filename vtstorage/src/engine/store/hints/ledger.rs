@@ -74,28 +74,29 @@ impl Ledger {
         target.hints.insert(number, entry);
     }
 
-    /// Whether there was nothing left of a target.
-    fn forget_empty(&mut self, target: NodeId) -> bool {
+    fn forget_empty(&mut self, target: NodeId) {
         let known = self.targets.get(&target);
-        let empty = known.is_some_and(|known| known.hints.is_empty() && known.pending == 0);
-        if empty {
+        if known.is_some_and(|known| known.hints.is_empty() && known.pending == 0) {
             self.targets.remove(&target);
         }
-        empty
     }
 
-    /// Forgets hints; whether the target has none left.
-    pub(super) fn remove(&mut self, target: NodeId, numbers: &[u64]) -> bool {
+    /// Forgets hints; gives the bytes of them.
+    pub(super) fn remove(&mut self, target: NodeId, numbers: &[u64]) -> u64 {
         let Some(known) = self.targets.get_mut(&target) else {
-            return false;
+            return 0;
         };
-        for number in numbers {
-            if let Some(entry) = known.hints.remove(number) {
-                known.bytes = known.bytes.saturating_sub(u64::from(entry.bytes));
-                self.held = self.held.saturating_sub(u64::from(entry.bytes));
-            }
-        }
-        self.forget_empty(target)
+        let removed = numbers.iter().filter_map(|number| known.hints.remove(number));
+        let bytes = removed.map(|entry| u64::from(entry.bytes)).sum();
+        known.bytes = known.bytes.saturating_sub(bytes);
+        self.held = self.held.saturating_sub(bytes);
+        self.forget_empty(target);
+        bytes
+    }
+
+    /// Bytes of all hints, those that are being stored included.
+    pub(super) fn held(&self) -> u64 {
+        self.held
     }
 
     /// The oldest hints after the one with a number, up to so many bytes, but at least one.
@@ -172,9 +173,10 @@ mod tests {
         assert_eq!(ledger.count(A), HintCount { hints: 2, bytes: 25 });
         ledger.add(A, 9, entry(15));
         assert_eq!(ledger.count(A), HintCount { hints: 2, bytes: 25 });
-        assert!(!ledger.remove(A, &[7, 7, 100]));
-        assert!(ledger.remove(A, &[9]));
-        assert_eq!((ledger.count(A), ledger.held), (HintCount::default(), 0));
+        assert_eq!(ledger.remove(A, &[7, 7, 100]), 10);
+        assert_eq!(ledger.remove(A, &[9]), 15);
+        assert_eq!(ledger.remove(A, &[9]), 0);
+        assert_eq!((ledger.count(A), ledger.held()), (HintCount::default(), 0));
         assert_eq!(ledger.targets().count(), 0);
         assert!(ledger.reserve(A, 1, 30).is_some());
         assert_eq!(ledger.count(A).hints, 1);

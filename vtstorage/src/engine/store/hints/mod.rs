@@ -22,11 +22,15 @@ use parking_lot::Mutex;
 use rocksdb::WriteBatch;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
 /// When a refused writer may try again: hints go as soon as their nodes are back.
 const RETRY_FULL: Duration = Duration::from_secs(5);
+
+/// Space is worth reclaiming from so many bytes on, where more is deleted than is left.
+const RECLAIM: u64 = 64 << 20;
 
 /// The state of the hints of a store.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub(crate) struct Hints {
     ledger: Mutex<Ledger>,
     /// Counts the hints that came
     stored: watch::Sender<u64>,
+    /// Bytes of deleted hints that may still take space
+    dead: AtomicU64,
     /// The numbers of hints that could not be read
     unreadable: Mutex<BTreeSet<u64>>,
 }
@@ -52,6 +58,7 @@ impl Hints {
         Ok(Self {
             ledger: Mutex::new(ledger),
             stored: watch::Sender::new(0),
+            dead: AtomicU64::default(),
             unreadable: Mutex::default(),
         })
     }
@@ -215,8 +222,10 @@ impl Shared {
         }
         self.rocks.write(batch)?;
         self.counters.delivered_hints.add(numbers.len() as u64);
-        let last = self.hints.ledger.lock().remove(target, numbers);
-        if last {
+        let removed = self.hints.ledger.lock().remove(target, numbers);
+        let dead = self.hints.dead.fetch_add(removed, Ordering::Relaxed) + removed;
+        if dead >= RECLAIM && self.hints.ledger.lock().held() < dead {
+            self.hints.dead.store(0, Ordering::Relaxed);
             self.rocks.reclaim(rocks::HINTS)?;
         }
         Ok(())
