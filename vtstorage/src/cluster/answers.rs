@@ -60,6 +60,12 @@ impl Peer for Core {
         let Some(cluster) = self.identity.cluster() else {
             return Err(PeerError::Refused("this node has no cluster".into()));
         };
+        if let Some(other) = self.member_at(&member) {
+            return Err(PeerError::Refused(format!(
+                "{} is the address of member {other}, and node {} has not its disk",
+                member.addr, member.id
+            )));
+        }
         match self.proposer.propose(Command::AddMember(member.clone())).await {
             Ok(_) => {}
             Err(ProposeError::Refused(Refused::IsMember(_))) => self.update_member(member).await?,
@@ -88,6 +94,14 @@ impl Core {
     pub(super) fn hints_for_now(&self, target: NodeId) -> u64 {
         let under_way = self.hints.under_way(target);
         under_way.saturating_add(self.store.hints_for(target))
+    }
+
+    /// Another member that is reached where this one would be: calls for it would come to the wrong node.
+    fn member_at(&self, new: &NewMember) -> Option<NodeId> {
+        let state = self.state()?;
+        let mut members = state.members.values();
+        let other = members.find(|member| member.addr == new.addr && member.id != new.id);
+        other.map(|member| member.id)
     }
 
     async fn update_member(&self, member: NewMember) -> Result<(), PeerError> {

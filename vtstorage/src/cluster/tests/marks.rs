@@ -83,6 +83,21 @@ async fn a_lost_disk_is_another_incarnation() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_without_its_disk_does_not_take_another_members_address() {
+    let mut cluster = Cluster::of(Kind::Memory, 3).await;
+    cluster.until_voters(3).await;
+    let lost = (cluster.leader().await + 1) % 3;
+    cluster.kill(lost).await;
+    cluster.seats[lost].disk = Default::default();
+    cluster.start(lost).await;
+    let (node, peer) = (cluster.node(lost), cluster.node((lost + 1) % 3).peer());
+    let refused = peer.join(node.introduction().member).await.unwrap_err();
+    assert!(refused.to_string().contains("is the address of member"), "{refused}");
+    assert_eq!(node.cluster(), None);
+    assert_eq!(cluster.node((lost + 1) % 3).state().unwrap().members.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_with_spans_becomes_the_first_of_a_cluster() {
     let mut cluster = Cluster::new(Kind::Memory, 3, 3);
     cluster.seats[1].standalone = true;
