@@ -22,9 +22,12 @@ use tokio::task::JoinHandle;
 use tonic::Code;
 use tonic::service::Routes;
 
+/// A write, and whom it is a hint for with the generation of that node's mark.
+type Received = (ReplicaWrite, Option<(NodeId, u64)>);
+
 /// A node that remembers writes and sends what it is told to.
 struct Fake {
-    writes: Mutex<Vec<(ReplicaWrite, Option<(NodeId, u64)>)>>,
+    writes: Mutex<Vec<Received>>,
     /// The answer to each query
     parts: Mutex<Vec<Result<NodePart, QueryError>>>,
     /// Queries never end, and tell when they are dropped
