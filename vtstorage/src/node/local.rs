@@ -1,7 +1,6 @@
 //! The node as others see it: the engine, the hints that it keeps, and its place in the cluster behind one contract.
 
 use super::epochs::Epochs;
-use super::scope::holds;
 use crate::cluster::{ClusterNode, LocalStore, PeerError};
 use crate::engine::store::{Engine, HintStore};
 use crate::server::Host;
@@ -106,7 +105,7 @@ impl LocalNode {
             return Err(QueryError::Unavailable("the node has no cluster yet".into()));
         };
         let cut_by_slots = !matches!(query.plan.shape, Shape::Catalogue(_));
-        if cut_by_slots && state.version > query.version && !holds(&state, self.cluster.id(), &query.scope) {
+        if cut_by_slots && state.version > query.version && !state.holds(self.cluster.id(), &query.scope) {
             return Err(QueryError::Unavailable("the placement has changed".into()));
         }
         Ok(())
@@ -141,7 +140,12 @@ impl StorageNode for LocalNode {
 
     async fn query(&self, query: NodeQuery, context: QueryContext) -> Result<NodeAnswers, QueryError> {
         self.come_to(&query).await?;
-        let in_sync = self.cluster.wait_in_sync(LEASE_WAIT.min(context.remaining())).await;
+        // Whoever asks for nothing wants to know whether this node is there.
+        let wait = match query.scope.ranges.is_empty() {
+            true => Duration::ZERO,
+            false => LEASE_WAIT.min(context.remaining()),
+        };
+        let in_sync = self.cluster.wait_in_sync(wait).await;
         let answers = self.engine.query_within(query.plan, query.scope, context)?;
         Ok(answers
             .map(move |part| part.map(|part| with_sync(part, in_sync)))

@@ -6,7 +6,6 @@ mod epochs;
 mod gauges;
 mod internal;
 mod local;
-mod scope;
 mod status;
 
 pub use config::{StorageNodeConfig, command};

@@ -58,8 +58,7 @@ impl Health {
     /// Whether the node answers anything at all, soon.
     pub(super) async fn answers(&self, id: NodeId) -> bool {
         let Some(node) = self.view.node(id) else { return false };
-        let version = self.view.state().map_or(0, |state| state.version);
-        let asked = tokio::time::timeout(PROBE, probe(&*node, version)).await;
+        let asked = tokio::time::timeout(PROBE, probe(&*node)).await;
         match asked {
             Ok(Ok(())) => true,
             Ok(Err(error)) => !matches!(error, QueryError::Unavailable(_)),
@@ -69,10 +68,10 @@ impl Health {
 }
 
 /// Asks for nothing, as cheaply as possible.
-async fn probe(node: &dyn StorageNode, version: u64) -> Result<(), QueryError> {
+async fn probe(node: &dyn StorageNode) -> Result<(), QueryError> {
     let query = NodeQuery {
         plan: Plan::catalogue(TenantId::default(), CatalogueQuery::Services),
-        version,
+        version: 0,
         scope: Scope::default(),
     };
     let mut answers = node.query(query, QueryContext::new(PROBE, 1 << 20)).await?;
