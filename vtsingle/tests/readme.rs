@@ -1,4 +1,5 @@
 //! The tables of flags in the documentation are those that the definitions make. `UPDATE_README=1` writes them anew.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper of tests")]
 
 use common::config::flags_markdown;
 use vtinsert::node::InsertNodeConfig;
