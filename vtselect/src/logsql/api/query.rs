@@ -7,15 +7,17 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use common::contract::{CancelOnDrop, QueryContext, QueryError};
+use common::span::Span;
 use futures::stream;
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc;
 
 use super::super::ast::pipes::{RowCount, Sort, SortField};
 use super::super::ast::{Pipe, Query};
-use super::super::exec::{ExecError, Flow};
-use super::super::fields::TIME;
+use super::super::exec::{ExecError, Flow, Rows};
+use super::super::fields::{SpanLines, TIME};
 use super::super::run::Engine;
 use super::LogsqlApi;
 use super::arguments::{Call, QueryCall};
@@ -114,18 +116,31 @@ fn limit(call: &mut QueryCall) -> Result<(), ApiError> {
 
 /// Runs the query and sends its lines; whether it failed.
 fn produce(engine: &Engine, query: &Query, send: &mpsc::Sender<Chunk>) -> bool {
-    let mut lines = Lines::of(query);
-    let result = engine.run(query, &mut |rows| {
-        lines.push(&rows);
-        if lines.text.len() < CHUNK {
+    let lines = Lines::of(query);
+    let mut span_lines = SpanLines::new(engine.streams());
+    let text = RefCell::new(String::new());
+    let send_full = |text: &mut String| {
+        if text.len() < CHUNK {
             return Ok(Flow::More);
         }
-        let full = std::mem::replace(&mut lines.text, String::with_capacity(CHUNK + CHUNK / 4));
-        let sent = send.blocking_send(Chunk::Some(full.into()));
+        // The next one will be about as large.
+        let next = String::with_capacity(text.len() + text.len() / 8);
+        let sent = send.blocking_send(Chunk::Some(std::mem::replace(text, next).into()));
         sent.map(|()| Flow::More).map_err(|_| ExecError::Cancelled)
-    });
+    };
+    let of_rows = &mut |rows: Rows| {
+        let mut text = text.borrow_mut();
+        lines.push(&rows, &mut text);
+        send_full(&mut text)
+    };
+    let of_spans = &mut |spans: Vec<Span>| {
+        let mut text = text.borrow_mut();
+        span_lines.write(&spans, &mut text);
+        send_full(&mut text)
+    };
+    let result = engine.run_to_spans(query, of_rows, of_spans);
     let last = match &result {
-        Ok(()) => Chunk::Last(lines.text.into()),
+        Ok(()) => Chunk::Last(text.into_inner().into()),
         Err(error) => Chunk::Failed(ApiError::execution(&query.to_string(), error)),
     };
     // Nobody listens any more where this fails.

@@ -132,12 +132,12 @@ impl Tail {
         let mut query = self.query.clone();
         query.add_time_filter(self.start, end);
         let mut found: Vec<(i64, String)> = Vec::new();
-        let mut lines = Lines::of(&self.query);
+        let lines = Lines::of(&self.query);
         self.engine.run(&query, &mut |rows| {
             for row in 0..rows.len() {
                 let time = parse_rfc3339(rows.get(TIME, row));
                 let time = time.ok_or_else(|| ExecError::Invalid(format!("live tailing needs the field {TIME}")))?;
-                let line = one_line(&mut lines, &rows, row);
+                let line = one_line(&lines, &rows, row);
                 if self.seen.add(&line, time) {
                     found.push((time, line));
                 }
@@ -151,13 +151,14 @@ impl Tail {
     }
 }
 
-fn one_line(lines: &mut Lines, rows: &Rows, row: usize) -> String {
+fn one_line(lines: &Lines, rows: &Rows, row: usize) -> String {
     let mut one = Rows::new(1);
     for column in &rows.columns {
         if let Some(value) = column.values.get(row).filter(|value| !value.is_empty()) {
             one.set(&column.name, vec![value.clone()]);
         }
     }
-    lines.push(&one);
-    std::mem::take(&mut lines.text)
+    let mut line = String::new();
+    lines.push(&one, &mut line);
+    line
 }

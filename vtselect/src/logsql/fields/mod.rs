@@ -14,7 +14,10 @@
 //! It knows no queries: names in, columns and texts out.
 
 mod field;
+mod flatten;
+mod line_names;
 mod names;
+mod span_lines;
 mod span_rows;
 mod stream;
 #[cfg(test)]
@@ -23,6 +26,7 @@ mod values;
 
 pub use field::Field;
 pub use names::column_name;
+pub use span_lines::SpanLines;
 pub use span_rows::{column_rank, span_rows};
 pub use stream::{Stream, StreamTexts};
 pub use values::{column_texts, time_text};

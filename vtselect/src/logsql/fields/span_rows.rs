@@ -2,23 +2,16 @@
 
 use common::query::{AttrLevel, EMPTY_TEXT, attribute_text};
 use common::span::{Event, Link, Resource, Span};
-use common::value::{AttrValue, Attribute, find, find_path};
+use common::value::{AttrValue, Attribute, find_path};
 use hashbrown::HashMap;
 use std::sync::Arc;
 
 use super::super::exec::rows::RowColumn;
 use super::super::exec::{Rows, Text};
 use super::super::value::format_rfc3339;
-use super::names::level_prefix;
+use super::flatten::flatten;
+use super::line_names::Place;
 use super::{MESSAGE, NO_MESSAGE, STREAM, STREAM_ID, StreamTexts, TIME};
-
-/// Where an attribute is: its level, or the event or link with this index.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Place {
-    Level(AttrLevel),
-    Event(u32),
-    Link(u32),
-}
 
 /// A column and its text in a row.
 type Cell = (usize, Text);
@@ -102,7 +95,7 @@ impl Table {
         let (_, cells) = known.unwrap_or_else(|| {
             let mut cells = Vec::with_capacity(resource.attributes.len());
             let place = Place::Level(AttrLevel::Resource);
-            self.flatten(place, None, &resource.attributes, &mut cells);
+            self.flatten(place, &resource.attributes, &mut cells);
             (resource.clone(), cells)
         });
         for (column, text) in &cells {
@@ -113,37 +106,19 @@ impl Table {
 
     fn add_attributes(&mut self, place: Place, attributes: &[Attribute]) {
         let mut cells = std::mem::take(&mut self.cells);
-        self.flatten(place, None, attributes, &mut cells);
+        self.flatten(place, attributes, &mut cells);
         for (column, text) in cells.drain(..) {
             self.set(column, text);
         }
         self.cells = cells;
     }
 
-    /// Appends the texts of attributes with their columns: what is inside of maps has the keys joined by dots. Of one
-    /// column the first cell counts; the order is that of [`common::value::find_path`].
-    fn flatten(&mut self, place: Place, outer: Option<&str>, attributes: &[Attribute], cells: &mut Vec<Cell>) {
-        let mut maps = Vec::new();
-        for (i, Attribute { key: own, value }) in attributes.iter().enumerate() {
-            let key = outer.map_or_else(|| own.clone(), |outer| format!("{outer}.{own}").into());
-            // A key without a value, or with a map, hides the same key further on.
-            let text = match value {
-                AttrValue::Empty => self.empty.clone(),
-                AttrValue::Map(entries) => {
-                    let earlier = attributes.get(..i).unwrap_or_default();
-                    if find(earlier, own).is_none() {
-                        maps.push((key.clone(), entries));
-                    }
-                    self.empty.clone()
-                }
-                value => shared_text(value),
-            };
-            cells.push((self.attribute_column(place, &key), text));
-        }
-        maps.sort_by_key(|(key, _)| std::cmp::Reverse(key.len()));
-        for (key, entries) in maps {
-            self.flatten(place, Some(&key), entries, cells);
-        }
+    /// Appends the texts of attributes with their columns. Of one column the first cell counts.
+    fn flatten(&mut self, place: Place, attributes: &[Attribute], cells: &mut Vec<Cell>) {
+        flatten(attributes, &mut |key, value| {
+            let text = value.map_or_else(|| self.empty.clone(), shared_text);
+            cells.push((self.attribute_column(place, key), text));
+        });
     }
 
     fn add_event(&mut self, index: u32, event: &Event) {
@@ -212,11 +187,7 @@ impl Table {
         let next = self.columns.len();
         let column = *self.attributes.entry((place, key.clone())).or_insert(next);
         if column == next {
-            self.new_column(match place {
-                Place::Level(level) => format!("{}{key}", level_prefix(level)).into(),
-                Place::Event(index) => format!("event:event_attr:{key}:{index}").into(),
-                Place::Link(index) => format!("link:link_attr:{key}:{index}").into(),
-            });
+            self.new_column(place.name(key).into());
         }
         column
     }
@@ -261,7 +232,7 @@ pub fn column_rank(name: &str) -> (u8, &str) {
 }
 
 /// The text of an attribute's value.
-fn shared_text(value: &AttrValue) -> Text {
+pub(super) fn shared_text(value: &AttrValue) -> Text {
     match value {
         AttrValue::Str(text) if text.is_empty() => EMPTY_TEXT.into(),
         AttrValue::Str(text) => text.clone(),

@@ -16,7 +16,7 @@ pub use needed::{Needed, needed};
 pub use order::order;
 
 use common::ids::TenantId;
-use common::query::{Plan, RowsQuery, Shape};
+use common::query::{Plan, Projection, RowsQuery, Shape};
 
 use super::ast::pipes::{Facets, NamedResult};
 use super::ast::{Filter, Pipe, Query};
@@ -30,6 +30,14 @@ pub struct Planned<'q> {
     pub source: Source,
     /// The pipes that the source does not stand for
     pub pipes: &'q [Pipe],
+}
+
+impl Planned<'_> {
+    /// Whether the rows that come out are all those of storage, with all of their fields.
+    pub fn is_of_whole_spans(&self) -> bool {
+        let whole = matches!(&self.source, Source::Rows(layout) if layout.projection() == Projection::Spans);
+        whole && self.residual.is_none() && self.pipes.is_empty()
+    }
 }
 
 /// What the answer is, and what becomes of it.
@@ -115,7 +123,7 @@ fn aggregate(pipe: &Pipe) -> Option<(Source, Shape)> {
 /// The shape of a plan whose scope alone is used.
 fn no_rows() -> Shape {
     Shape::Rows(RowsQuery {
-        projection: common::query::Projection::Columns(Vec::new()),
+        projection: Projection::Columns(Vec::new()),
         order: common::query::RowOrder::Any,
         limit: Some(0),
     })

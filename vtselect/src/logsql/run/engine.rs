@@ -4,6 +4,7 @@ use common::contract::{QueryContext, QueryError};
 use common::ids::TenantId;
 use common::query::logsql::stats::State;
 use common::query::{Answer, Groups, Plan, RowPart, ScanStats};
+use common::span::Span;
 use futures::StreamExt as _;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -65,12 +66,26 @@ impl Engine {
         self.0.report.lock().clone()
     }
 
+    /// The texts of the tenant's streams.
+    pub fn streams(&self) -> StreamTexts {
+        StreamTexts::new(self.tenant())
+    }
+
     pub(super) fn tenant(&self) -> TenantId {
         self.0.scope.tenant
     }
 
     /// Runs a query, and gives its rows to `out` until there are no more or `out` has enough. Blocks.
     pub fn run(&self, query: &Query, out: &mut Out<'_>) -> Result<(), ExecError> {
+        self.execute(query, out, None)
+    }
+
+    /// As [`Self::run`]; where the rows are spans as they are stored, they are given to `whole` instead.
+    pub fn run_to_spans(&self, query: &Query, out: &mut Out<'_>, whole: &mut OutSpans<'_>) -> Result<(), ExecError> {
+        self.execute(query, out, Some(whole))
+    }
+
+    fn execute(&self, query: &Query, out: &mut Out<'_>, whole: Option<&mut OutSpans<'_>>) -> Result<(), ExecError> {
         let context = self.context(query);
         refuse_options(query)?;
         let filter = with_values(&query.filter, &mut |subquery| subquery_values(subquery, &context))?;
@@ -82,8 +97,13 @@ impl Engine {
             context: &context,
             planned: &planned,
         };
-        input.push_through(&mut pipeline, out)?;
-        pipeline.finish(out)
+        match whole.filter(|_| planned.is_of_whole_spans()) {
+            Some(whole) => input.spans(whole),
+            None => {
+                input.push_through(&mut pipeline, out)?;
+                pipeline.finish(out)
+            }
+        }
     }
 
     fn context(&self, query: &Query) -> ExecContext {
@@ -162,6 +182,9 @@ impl Subqueries for Engine {
     }
 }
 
+/// Takes whole spans.
+pub type OutSpans<'a> = dyn FnMut(Vec<Span>) -> Result<Flow, ExecError> + 'a;
+
 /// What a report says of a plan besides the plan.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Explain {
@@ -181,7 +204,7 @@ impl Input<'_> {
         let plan = self.planned.plan.clone();
         let mut push = |rows| pipeline.push(rows, out);
         match &self.planned.source {
-            Source::Rows(layout) => self.rows(plan, layout, &mut push),
+            Source::Rows(layout) => self.rows(layout, &mut push),
             Source::Stats(grouping) => self.stats(plan, grouping, &mut push),
             Source::Counts(grouping, pipe) => self.counts(plan, grouping, pipe, &mut push),
             Source::FieldNames(shape) => self.engine.field_names(plan, shape, &mut push),
@@ -197,13 +220,35 @@ impl Input<'_> {
     }
 
     fn streams(&self) -> StreamTexts {
-        StreamTexts::new(self.engine.tenant())
+        self.engine.streams()
     }
 
-    fn rows(&self, plan: Plan, layout: &Layout, push: &mut Out<'_>) -> Result<(), ExecError> {
+    /// Gives the rows to `out` as they are.
+    fn spans(&self, out: &mut OutSpans<'_>) -> Result<(), ExecError> {
+        self.each_row_part(&mut |part| match part {
+            RowPart::Spans(spans) => out(spans),
+            RowPart::Columns(_) => Ok(Flow::More),
+        })
+    }
+
+    fn each_row_part(&self, take: &mut dyn FnMut(RowPart) -> Result<Flow, ExecError>) -> Result<(), ExecError> {
+        let plan = self.planned.plan.clone();
+        self.engine.each_part(plan, self.explain(), &mut |answer| {
+            if let Answer::Rows { parts, .. } = answer {
+                for part in parts {
+                    if take(part)? == Flow::Enough {
+                        return Ok(Flow::Enough);
+                    }
+                }
+            }
+            Ok(Flow::More)
+        })
+    }
+
+    fn rows(&self, layout: &Layout, push: &mut Out<'_>) -> Result<(), ExecError> {
         let residual = self.planned.residual.as_ref().map(RowFilter::new).transpose()?;
         let mut streams = self.streams();
-        let mut of_part = |part: RowPart| -> Result<Flow, ExecError> {
+        self.each_row_part(&mut |part| {
             let mut account = Account::new(&self.context.query, "rows");
             let mut rows = layout.rows(part, &mut streams);
             account.grow(rows.memory_bytes())?;
@@ -214,19 +259,7 @@ impl Input<'_> {
                 }
             }
             push(rows)
-        };
-        let take = &mut |answer| match answer {
-            Answer::Rows { parts, .. } => {
-                for part in parts {
-                    if of_part(part)? == Flow::Enough {
-                        return Ok(Flow::Enough);
-                    }
-                }
-                Ok(Flow::More)
-            }
-            _ => Ok(Flow::More),
-        };
-        self.engine.each_part(plan, self.explain(), take)
+        })
     }
 
     fn stats(&self, plan: Plan, grouping: &Grouping, push: &mut Out<'_>) -> Result<(), ExecError> {

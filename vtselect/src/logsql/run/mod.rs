@@ -6,5 +6,5 @@ mod engine;
 mod report;
 mod streams;
 
-pub use engine::{Engine, Scope};
+pub use engine::{Engine, OutSpans, Scope};
 pub use report::{PlanRun, Report};

@@ -23,7 +23,7 @@ pub use number::{
 pub use range::TimeRange;
 pub use size::parse_size;
 pub use time::{ParsedTime, parse_clock_time, parse_time};
-pub use timestamp::{format_iso8601, format_rfc3339, parse_iso8601, parse_rfc3339};
+pub use timestamp::{format_iso8601, format_rfc3339, parse_iso8601, parse_rfc3339, write_rfc3339};
 
 /// Nanoseconds in a second and in the longer units.
 pub const SECOND: i64 = 1_000_000_000;

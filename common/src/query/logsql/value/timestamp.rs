@@ -2,6 +2,7 @@
 
 use super::SECOND;
 use super::calendar::Date;
+use std::fmt::Write as _;
 
 /// Seconds since 1970 that a `i64` of nanoseconds can hold with any fraction.
 const SECONDS: std::ops::Range<i64> = i64::MIN / SECOND..i64::MAX / SECOND;
@@ -35,16 +36,24 @@ pub fn parse_iso8601(s: &str) -> Option<i64> {
 
 /// Prints unix nanoseconds in UTC with as many fractional digits as needed and `Z`.
 pub fn format_rfc3339(ns: i64) -> String {
+    let mut out = String::with_capacity("2006-01-02T15:04:05.000000000Z".len());
+    write_rfc3339(ns, &mut out);
+    out
+}
+
+/// Appends [`format_rfc3339`].
+pub fn write_rfc3339(ns: i64, out: &mut String) {
     let (seconds, fraction) = (ns.div_euclid(SECOND), ns.rem_euclid(SECOND));
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let Date { year, month, day } = Date::from_days(days);
     let (h, m, s) = (second / 3_600, second / 60 % 60, second % 60);
-    let whole = format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}");
-    if fraction == 0 {
-        return whole + "Z";
+    // Writing to a String does not fail.
+    let _ = write!(out, "{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}");
+    if fraction != 0 {
+        let _ = write!(out, ".{fraction:09}");
+        out.truncate(out.trim_end_matches('0').len());
     }
-    let digits = format!("{fraction:09}");
-    format!("{whole}.{}Z", digits.trim_end_matches('0'))
+    out.push('Z');
 }
 
 /// Prints unix nanoseconds in UTC with exactly three fractional digits and `Z`; what is below a millisecond is dropped.

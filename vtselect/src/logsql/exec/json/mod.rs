@@ -17,9 +17,12 @@ pub const MAX_NAME: usize = 128;
 /// Appends a string in quotes. `<` and `'` are escaped, so that the text can stand in HTML.
 pub fn write_string(out: &mut String, s: &str) {
     out.push('"');
+    let plain = plain_prefix(s.as_bytes());
+    out.push_str(s.get(..plain).unwrap_or(""));
+    let s = s.get(plain..).unwrap_or("");
     let mut written = 0;
     for (at, byte) in s.bytes().enumerate() {
-        if byte >= 0x20 && !matches!(byte, b'"' | b'\\' | b'<' | b'\'') {
+        if is_plain(byte) {
             continue;
         }
         out.push_str(s.get(written..at).unwrap_or(""));
@@ -39,6 +42,27 @@ pub fn write_string(out: &mut String, s: &str) {
     }
     out.push_str(s.get(written..).unwrap_or(""));
     out.push('"');
+}
+
+/// Whether a byte stands for itself between quotes.
+fn is_plain(byte: u8) -> bool {
+    byte >= 0x20 && !matches!(byte, b'"' | b'\\' | b'<' | b'\'')
+}
+
+/// So many bytes are looked at at once.
+const LANES: usize = 16;
+
+/// The length of a part of the text in front that is plain, up to the end of a character; not always the longest.
+fn plain_prefix(bytes: &[u8]) -> usize {
+    let is_all_plain = |lanes: &&[u8; LANES]| lanes.iter().fold(true, |all, byte| all & is_plain(*byte));
+    let (lanes, rest) = bytes.as_chunks::<LANES>();
+    let plain = lanes.iter().take_while(is_all_plain).count();
+    if plain == lanes.len() && rest.iter().fold(true, |all, byte| all & is_plain(*byte)) {
+        return bytes.len();
+    }
+    // Not within a character.
+    let is_start = |at: &usize| bytes.get(*at).is_none_or(|byte| byte & 0xc0 != 0x80);
+    (0..=plain * LANES).rev().find(is_start).unwrap_or_default()
 }
 
 /// The non-empty fields as an object.
