@@ -119,6 +119,10 @@ fn p95() -> Function {
     function(FunctionKind::Quantile, vec![Column::Field(SpanField::Duration)])
 }
 
+fn of_duration(kind: FunctionKind) -> Function {
+    function(kind, vec![Column::Field(SpanField::Duration)])
+}
+
 fn users() -> Function {
     function(FunctionKind::CountUniq { limit: 0 }, vec![Column::span("enduser.id")])
 }
@@ -127,9 +131,9 @@ fn by(column: Column) -> GroupKey {
     GroupKey { column, bucket: None }
 }
 
-fn by_minute() -> GroupKey {
+fn by_minutes(minutes: u32) -> GroupKey {
     let bucket = Bucket {
-        size: BucketSize::Number(60e9),
+        size: BucketSize::Number(60e9 * f64::from(minutes)),
         offset: 0.0,
     };
     GroupKey {
@@ -250,13 +254,13 @@ fn plans(run: usize, sample: &Sample) -> Vec<(&'static str, Plan)> {
         ("count", aggregate(Filter::All, vec![], vec![count()])),
         (
             "hits per minute",
-            aggregate(Filter::All, vec![by_minute()], vec![count()]),
+            aggregate(Filter::All, vec![by_minutes(1)], vec![count()]),
         ),
         (
             "hits per minute where",
             aggregate(
                 number(SpanField::Duration, 0, 1 << 60),
-                vec![by_minute()],
+                vec![by_minutes(1)],
                 vec![count()],
             ),
         ),
@@ -296,6 +300,33 @@ fn plans(run: usize, sample: &Sample) -> Vec<(&'static str, Plan)> {
         (
             "count by trace",
             aggregate(Filter::All, vec![by(Column::Field(SpanField::TraceId))], vec![count()]),
+        ),
+        (
+            "p95 by five minutes",
+            aggregate(Filter::All, vec![by_minutes(5)], vec![p95()]),
+        ),
+        (
+            "sum and max by name",
+            aggregate(
+                Filter::All,
+                vec![by(Column::Field(SpanField::Name))],
+                vec![of_duration(FunctionKind::Sum), of_duration(FunctionKind::Max)],
+            ),
+        ),
+        (
+            "count by status 500",
+            aggregate(
+                field(Column::span("http.response.status_code"), exact("500")),
+                vec![by(Column::service()), by_minutes(1)],
+                vec![count()],
+            ),
+        ),
+        (
+            "count within",
+            Plan {
+                range: TimeRange::new(UnixNanos(sample.range.end.0 - 600_000_000_000 + shift), range.end),
+                ..aggregate(Filter::All, vec![by(Column::service())], vec![count()])
+            },
         ),
         (
             "slowest rows",

@@ -7,6 +7,7 @@ pub mod batch;
 pub mod block;
 pub mod codec;
 pub mod error;
+pub mod numbers;
 pub mod rows;
 pub mod store;
 #[cfg(test)]

@@ -2,10 +2,12 @@
 //! once.
 
 use super::error::StorageError;
+use super::numbers::Numbers;
 use common::ids::{SpanId, TenantId, TraceId};
 use common::query::Column;
 use common::value::AttrValue;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A set of row numbers within one block or batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +68,11 @@ impl RowSet {
         if let Some(known) = self.words.get_mut(word) {
             *known |= bits;
         }
+    }
+
+    /// The rows by 64: the lowest bit is the first of them.
+    pub fn words(&self) -> &[u64] {
+        &self.words
     }
 
     #[inline]
@@ -215,6 +222,12 @@ impl Texts {
         self.bytes.len() + 4 * self.ends.len()
     }
 
+    /// Gives room back that no text takes.
+    pub fn shrink_to_fit(&mut self) {
+        self.bytes.shrink_to_fit();
+        self.ends.shrink_to_fit();
+    }
+
     /// The buffer and the end of each text in it.
     pub fn parts(&self) -> (&[u8], &[u32]) {
         (&self.bytes, &self.ends)
@@ -227,18 +240,68 @@ impl Texts {
     }
 }
 
+/// A set of rows that knows how many of them lie before each row.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RankedRows {
+    rows: RowSet,
+    before: Vec<u32>,
+}
+
+impl RankedRows {
+    pub fn new(rows: RowSet) -> Self {
+        let before = rows.before_words();
+        Self { rows, before }
+    }
+
+    pub fn rows(&self) -> &RowSet {
+        &self.rows
+    }
+
+    /// For each 64 rows the number of members before them.
+    pub fn before(&self) -> &[u32] {
+        &self.before
+    }
+
+    /// The number of members before `row`, if it is a member.
+    pub fn place(&self, row: u32) -> Option<usize> {
+        let before = *self.before.get(row as usize / 64)?;
+        self.rows.rank_in_word(row).map(|rank| (before + rank) as usize)
+    }
+
+    /// The member with so many members before it.
+    fn nth(&self, index: u32) -> Option<u32> {
+        let word = self.before.partition_point(|before| *before <= index).checked_sub(1)?;
+        let mut bits = *self.rows.words.get(word)?;
+        let below = index - self.before.get(word)?;
+        if below >= bits.count_ones() {
+            return None;
+        }
+        for _ in 0..below {
+            bits &= bits - 1;
+        }
+        Some(word as u32 * 64 + bits.trailing_zeros())
+    }
+
+    /// Bytes of memory held.
+    pub fn size(&self) -> usize {
+        8 * self.rows.words.len() + 4 * self.before.len()
+    }
+}
+
 /// The row of each loaded value, ascending; a row repeats where it has several values (events, links).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum LoadedRows {
     /// Value `i` belongs to row `start + i`.
     Dense {
         start: u32,
     },
     Sparse(Vec<u32>),
+    /// Value `i` belongs to the member with `i` members before it.
+    Set(Arc<RankedRows>),
 }
 
 /// Values of one column. All but `Mixed` have one type.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Values {
     /// All values are this one.
     Const {
@@ -247,14 +310,15 @@ pub enum Values {
     },
     /// UTF-8 texts as codes into a dictionary (sorted in a block, in order of appearance in a head).
     Dict {
-        dict: Texts,
-        codes: Vec<u32>,
+        dict: Arc<Texts>,
+        codes: Numbers,
     },
     /// UTF-8 texts.
-    Text(Texts),
-    Int(Vec<i64>),
+    Text(Arc<Texts>),
+    /// Signed numbers.
+    Int(Numbers),
     /// Times and durations.
-    UInt(Vec<u64>),
+    UInt(Numbers),
     Double(Vec<f64>),
     Bool(Vec<bool>),
     TraceIds(Vec<TraceId>),
@@ -263,8 +327,8 @@ pub enum Values {
     Mixed(Vec<AttrValue>),
 }
 
-/// The values of a column in some rows.
-#[derive(Clone, Debug, PartialEq)]
+/// The values of a column in some rows. What is large is shared with whoever keeps it.
+#[derive(Clone, Debug)]
 pub struct Loaded {
     pub rows: LoadedRows,
     pub values: Values,
@@ -292,18 +356,25 @@ impl Values {
 }
 
 impl LoadedRows {
-    /// The row of value `index`.
+    /// The row of value `index`; to go over many, [`Self::row_numbers`] is faster.
     #[inline]
     pub fn row(&self, index: usize) -> u32 {
         match self {
             Self::Dense { start } => start + index as u32,
             Self::Sparse(rows) => rows.get(index).copied().unwrap_or(u32::MAX),
+            Self::Set(rows) => rows.nth(index as u32).unwrap_or(u32::MAX),
         }
     }
 
     /// The rows of the first `count` values.
     pub fn row_numbers(&self, count: usize) -> impl Iterator<Item = u32> + '_ {
-        (0..count).map(|index| self.row(index))
+        let (counted, members) = match self {
+            Self::Set(rows) => (0, Some(rows.rows.iter().take(count))),
+            _ => (count, None),
+        };
+        (0..counted)
+            .map(|index| self.row(index))
+            .chain(members.into_iter().flatten())
     }
 }
 
@@ -368,6 +439,25 @@ mod tests {
         set.insert_range(9..9);
         let expected = (3..5).chain(60..70).chain(128..130);
         assert!(set.iter().eq(expected), "{set:?}");
+    }
+
+    #[test]
+    fn members_are_counted() {
+        for members in [vec![], vec![0, 63, 64, 129], vec![70], (0..130).collect()] {
+            let mut rows = RowSet::empty(130);
+            members.iter().for_each(|row| rows.insert(*row));
+            let loaded = LoadedRows::Set(RankedRows::new(rows).into());
+            assert_eq!(loaded.row_numbers(members.len()).collect::<Vec<_>>(), members);
+            assert_eq!(loaded.row_numbers(1).count(), members.len().min(1));
+            let by_place: Vec<u32> = (0..members.len()).map(|i| loaded.row(i)).collect();
+            assert_eq!(by_place, members);
+            assert_eq!(loaded.row(members.len()), u32::MAX);
+            let LoadedRows::Set(set) = &loaded else {
+                panic!("it is a set")
+            };
+            let place = |row| members.iter().position(|member| *member == row);
+            assert!((0..140).all(|row| set.place(row) == place(row)));
+        }
     }
 
     #[test]

@@ -192,6 +192,7 @@ impl<'a> Cursor<'a> {
                     self.next += 1;
                 }
             }
+            LoadedRows::Set(rows) => self.next = rows.place(row).unwrap_or(usize::MAX),
         }
         let value = (self.rows.row(self.next) == row).then(|| value(self.values, self.next));
         value
@@ -216,7 +217,7 @@ fn span_of(values: &Values, at: usize) -> Option<SpanId> {
 
 fn int_of(values: &Values, at: usize) -> Option<i64> {
     match values {
-        Values::Int(ints) => ints.get(at).copied(),
+        Values::Int(ints) => ints.get(at).map(u64::cast_signed),
         Values::Const {
             value: AttrValue::Int(value),
             ..
@@ -227,14 +228,14 @@ fn int_of(values: &Values, at: usize) -> Option<i64> {
 
 fn uint_of(values: &Values, at: usize) -> Option<u64> {
     match values {
-        Values::UInt(ints) => ints.get(at).copied(),
+        Values::UInt(ints) => ints.get(at),
         _ => None,
     }
 }
 
 fn text_of(values: &Values, at: usize) -> Option<&[u8]> {
     match values {
-        Values::Dict { dict, codes } => codes.get(at).map(|code| dict.get(*code as usize)),
+        Values::Dict { dict, codes } => codes.get(at).map(|code| dict.get(code as usize)),
         Values::Text(texts) => Some(texts.get(at)),
         Values::Const { value, .. } => value.as_str().map(str::as_bytes),
         _ => None,

@@ -144,19 +144,21 @@ fn numbers(rows: &mut dyn RowSource, field: SpanField, want: &RowSet) -> Result<
         return Ok(Vec::new());
     };
     let mut out = Vec::with_capacity(want.count() as usize);
-    let mut keep = |i: usize, number: u64| {
-        let row = at.row(i);
+    let mut keep = |row: u32, number: u64| {
         if want.contains(row) {
             out.push((number, row));
         }
     };
     match values {
-        Values::UInt(numbers) => numbers.into_iter().enumerate().for_each(|(i, number)| keep(i, number)),
+        Values::UInt(numbers) => {
+            let rows = at.row_numbers(numbers.len());
+            rows.zip(numbers.iter()).for_each(|(row, number)| keep(row, number));
+        }
         Values::Const {
             value: AttrValue::Int(number),
             count,
         } => {
-            (0..count).for_each(|i| keep(i, number.cast_unsigned()));
+            at.row_numbers(count).for_each(|row| keep(row, number.cast_unsigned()));
         }
         _ => {
             return Err(StorageError::corrupt(
@@ -212,8 +214,7 @@ fn traces_of<'a>(
         return Err(StorageError::corrupt("column", "every row has a trace id"));
     };
     let mut wanted = by_row.iter().peekable();
-    for (i, id) in ids.iter().enumerate() {
-        let row = at.row(i);
+    for (row, id) in at.row_numbers(ids.len()).zip(&ids) {
         while wanted.next_if(|(wanted, _)| *wanted < row).is_some() {}
         if let Some((_, rank)) = wanted.next_if(|(wanted, _)| *wanted == row) {
             let best = traces.entry(*id).or_insert(*rank);

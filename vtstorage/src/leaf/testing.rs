@@ -5,7 +5,7 @@ mod filters;
 pub(crate) use filters::{filter, single_column};
 
 use crate::engine::batch::{DecodeLimits, SpanBatch};
-use crate::engine::block::{Block, BlockId, BlockOptions, CatalogueEntry, ChunkId, ChunkSource, encode};
+use crate::engine::block::{Block, BlockId, BlockOptions, CatalogueEntry, ChunkId, ChunkSource, PageCache, encode};
 use crate::engine::error::StorageError;
 use bytes::Bytes;
 use common::ids::{Epoch, SpanId, TenantId, TraceId};
@@ -157,7 +157,8 @@ pub(crate) fn strange_batch() -> SpanBatch {
     SpanBatch::decode(TenantId(3), Epoch(0), otlp(&spans), DecodeLimits::default()).unwrap()
 }
 
-struct Chunks(HashMap<ChunkId, Bytes>);
+/// Chunks in memory, and what queries keep of them.
+struct Chunks(HashMap<ChunkId, Bytes>, PageCache);
 
 impl ChunkSource for Chunks {
     fn chunk(&self, _: u32, block: BlockId, chunk: ChunkId, _: bool) -> Result<Bytes, StorageError> {
@@ -166,6 +167,10 @@ impl ChunkSource for Chunks {
             chunk: chunk.to_string(),
         };
         self.0.get(&chunk).cloned().ok_or_else(missing)
+    }
+
+    fn pages(&self) -> Option<&PageCache> {
+        Some(&self.1)
     }
 }
 
@@ -187,7 +192,7 @@ pub(crate) fn blocks(
             id: BlockId(number),
             day: block.day,
             header: Arc::new(block.header),
-            chunks: Arc::new(Chunks(chunks)),
+            chunks: Arc::new(Chunks(chunks, PageCache::new(1 << 20))),
         }));
     }
     (blocks, catalogue)

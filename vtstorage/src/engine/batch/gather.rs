@@ -11,14 +11,24 @@ use common::value::AttrValue;
 #[derive(Debug, Default)]
 pub(super) struct Gather {
     rows: Vec<u32>,
-    values: Option<Values>,
+    values: Option<Gathered>,
+}
+
+/// Values of the types that rows give one by one.
+#[derive(Debug)]
+enum Gathered {
+    Text(Texts),
+    Int(Vec<i64>),
+    Double(Vec<f64>),
+    Bool(Vec<bool>),
+    Mixed(Vec<AttrValue>),
 }
 
 impl Gather {
     pub(super) fn text(&mut self, row: u32, text: &[u8]) -> Result<(), StorageError> {
         self.rows.push(row);
-        match self.values.get_or_insert_with(|| Values::Text(Texts::default())) {
-            Values::Text(texts) => texts.push(text),
+        match self.values.get_or_insert_with(|| Gathered::Text(Texts::default())) {
+            Gathered::Text(texts) => texts.push(text),
             _ => self.mixed(text_value(CellKind::Str, text)?),
         }
         Ok(())
@@ -26,24 +36,24 @@ impl Gather {
 
     pub(super) fn int(&mut self, row: u32, int: i64) {
         self.rows.push(row);
-        match self.values.get_or_insert_with(|| Values::Int(Vec::new())) {
-            Values::Int(ints) => ints.push(int),
+        match self.values.get_or_insert_with(|| Gathered::Int(Vec::new())) {
+            Gathered::Int(ints) => ints.push(int),
             _ => self.mixed(AttrValue::Int(int)),
         }
     }
 
     fn double(&mut self, row: u32, double: f64) {
         self.rows.push(row);
-        match self.values.get_or_insert_with(|| Values::Double(Vec::new())) {
-            Values::Double(doubles) => doubles.push(double),
+        match self.values.get_or_insert_with(|| Gathered::Double(Vec::new())) {
+            Gathered::Double(doubles) => doubles.push(double),
             _ => self.mixed(AttrValue::Double(double)),
         }
     }
 
     fn bool(&mut self, row: u32, bool: bool) {
         self.rows.push(row);
-        match self.values.get_or_insert_with(|| Values::Bool(Vec::new())) {
-            Values::Bool(bools) => bools.push(bool),
+        match self.values.get_or_insert_with(|| Gathered::Bool(Vec::new())) {
+            Gathered::Bool(bools) => bools.push(bool),
             _ => self.mixed(AttrValue::Bool(bool)),
         }
     }
@@ -84,29 +94,34 @@ impl Gather {
             Some(values) => owned(values),
         };
         values.push(value);
-        self.values = Some(Values::Mixed(values));
+        self.values = Some(Gathered::Mixed(values));
     }
 
     /// What was collected; `None` where that is nothing.
     pub(super) fn finish(self) -> Option<Loaded> {
         self.values.map(|values| Loaded {
             rows: LoadedRows::Sparse(self.rows),
-            values,
+            values: match values {
+                Gathered::Text(texts) => Values::Text(texts.into()),
+                Gathered::Int(ints) => Values::Int(ints.into()),
+                Gathered::Double(doubles) => Values::Double(doubles),
+                Gathered::Bool(bools) => Values::Bool(bools),
+                Gathered::Mixed(values) => Values::Mixed(values),
+            },
         })
     }
 }
 
-/// The values one by one, of those types that [`Gather`] collects.
-fn owned(values: Values) -> Vec<AttrValue> {
+/// The values one by one.
+fn owned(values: Gathered) -> Vec<AttrValue> {
     match values {
-        Values::Text(texts) => texts
+        Gathered::Text(texts) => texts
             .iter()
             .map(|t| String::from_utf8_lossy(t).into_owned().into())
             .collect(),
-        Values::Int(ints) => ints.into_iter().map(AttrValue::Int).collect(),
-        Values::Double(doubles) => doubles.into_iter().map(AttrValue::Double).collect(),
-        Values::Bool(bools) => bools.into_iter().map(AttrValue::Bool).collect(),
-        Values::Mixed(values) => values,
-        _ => Vec::new(),
+        Gathered::Int(ints) => ints.into_iter().map(AttrValue::Int).collect(),
+        Gathered::Double(doubles) => doubles.into_iter().map(AttrValue::Double).collect(),
+        Gathered::Bool(bools) => bools.into_iter().map(AttrValue::Bool).collect(),
+        Gathered::Mixed(values) => values,
     }
 }

@@ -70,7 +70,7 @@ impl BatchRows<'_> {
         )?;
         Ok((!rows.is_empty()).then_some(Loaded {
             rows: LoadedRows::Sparse(rows),
-            values: Values::UInt(times),
+            values: Values::UInt(times.into()),
         }))
     }
 

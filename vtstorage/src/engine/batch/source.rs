@@ -62,14 +62,14 @@ impl<'a> BatchRows<'a> {
             let (rows, values) = self.field(want, value);
             Loaded {
                 rows,
-                values: Values::UInt(values),
+                values: Values::UInt(values.into()),
             }
         };
         let int = |value: fn(&SpanRow) -> i64| {
             let (rows, values) = self.field(want, value);
             Loaded {
                 rows,
-                values: Values::Int(values),
+                values: Values::Int(values.into()),
             }
         };
         Ok(Some(match field {
@@ -92,7 +92,7 @@ impl<'a> BatchRows<'a> {
                 let (rows, places) = self.field(want, |r| r.name);
                 Loaded {
                     rows,
-                    values: Values::Text(self.texts(&places)),
+                    values: Values::Text(self.texts(&places).into()),
                 }
             }
             SpanField::Start => uint(|r| r.start),
@@ -149,7 +149,7 @@ impl<'a> BatchRows<'a> {
                 },
             };
         };
-        let (rows, values) = want
+        let (rows, values): (Vec<u32>, Vec<i64>) = want
             .iter()
             .map(|row| {
                 (
@@ -160,7 +160,7 @@ impl<'a> BatchRows<'a> {
             .unzip();
         Loaded {
             rows: LoadedRows::Sparse(rows),
-            values: Values::Int(values),
+            values: Values::Int(values.into()),
         }
     }
 
@@ -335,6 +335,9 @@ fn dictionary(views: &[Option<ValueView<'_>>], want: &RowSet, number: impl Fn(u3
     let (rows, codes): (Vec<u32>, Vec<u32>) = want.iter().filter_map(|row| code(row).map(|c| (row, c))).unzip();
     (!rows.is_empty()).then_some(Loaded {
         rows: LoadedRows::Sparse(rows),
-        values: Values::Dict { dict, codes },
+        values: Values::Dict {
+            dict: dict.into(),
+            codes: codes.into(),
+        },
     })
 }

@@ -1,11 +1,12 @@
-//! Decoded pages that several queries share, within a budget. Traces that people look at, and the newest blocks that
-//! every search begins with, are decoded once.
+//! Decoded pages and whole columns that several queries share, within a budget. Traces that people look at, the newest
+//! blocks that every search begins with, and the columns of repeated statistics are decoded once.
 
 use super::BlockId;
 use super::layout::Layout;
 use super::slots::SlotRows;
 use crate::engine::codec::Unpacker;
-use crate::engine::rows::Texts;
+use crate::engine::numbers::Numbers;
+use crate::engine::rows::{RankedRows, Texts};
 use parking_lot::Mutex;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -26,10 +27,24 @@ pub(super) enum Cached {
     Texts(Page<Texts>),
     Layout(Arc<Layout>),
     Slots(Arc<SlotRows>),
+    /// All numbers of a stream, or what is made of them
+    Numbers(Numbers),
+    /// All texts of a stream
+    AllTexts(Arc<Texts>),
+    /// The rows that have a column
+    Rows(Arc<RankedRows>),
 }
 
-/// Block, stream, and number of the page's first value. Of slots: no stream, and the tenant's first row.
+/// Block, stream, and number of the page's first value, or what else is kept of the stream: see [`WHOLE`]. Of slots: no stream,
+/// and the tenant's first row.
 pub(super) type PageKey = (BlockId, u16, u32);
+
+/// In the place of the first value: all values of the stream. No page begins there.
+pub(super) const WHOLE: u32 = u32::MAX;
+/// What is made of all values: of resources their services, of starts the times.
+pub(super) const DERIVED: u32 = u32::MAX - 1;
+/// Less the number of a column: of the shapes of a table, the rows that have the column.
+pub(super) const ROWS_HAVING: u32 = u32::MAX - 2;
 
 #[derive(Clone, Debug)]
 struct BySize;
@@ -41,6 +56,9 @@ impl Weighter<PageKey, Cached> for BySize {
             Cached::Texts(page) => page.data.size(),
             Cached::Layout(layout) => layout.size(),
             Cached::Slots(slots) => slots.size(),
+            Cached::Numbers(numbers) => numbers.size(),
+            Cached::AllTexts(texts) => texts.size(),
+            Cached::Rows(rows) => rows.size(),
         };
         size as u64 + ENTRY
     }

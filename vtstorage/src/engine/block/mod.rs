@@ -3,6 +3,7 @@
 //! chunks of bytes.
 
 mod cache;
+mod children;
 mod columns;
 mod dictionary;
 pub mod header;

@@ -64,10 +64,10 @@ impl BlockRows<'_> {
     ) -> Result<(), StorageError> {
         let want = RowSet::of_range(self.rows(), rows.clone());
         let (at, codes) = self.dense(codes, &want)?;
-        let codes = at.row_numbers(codes.len()).zip(&codes);
+        let codes = at.row_numbers(codes.len()).zip(codes.iter());
         let used: BTreeSet<u64> = codes
             .filter(|(row, _)| rows.contains(row))
-            .map(|(_, code)| *code)
+            .map(|(_, code)| code)
             .collect();
         let keys = |origin: &[u8]| attributes(origin).map(|attributes| Some(AttrValue::Map(attributes)));
         let origins = values::of_origins(self.pages(), origins, keys)?;

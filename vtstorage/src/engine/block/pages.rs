@@ -9,11 +9,14 @@ use crate::engine::codec::ints::{IntDecoder, IntEncoding};
 use crate::engine::codec::texts::TextEncoding;
 use crate::engine::codec::{FixedStream, IntStream, PAGE_VALUES, Segment, Segments, TextStream, Unpacker};
 use crate::engine::error::StorageError;
+use crate::engine::numbers::Numbers;
 use crate::engine::rows::Texts;
 use bytes::Bytes;
 use hashbrown::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
+
+mod whole;
 
 /// Reads and keeps pages.
 pub(super) struct Pages<'b> {
@@ -27,6 +30,8 @@ pub(super) struct Pages<'b> {
     ints: HashMap<(u16, u32), Page<Vec<u64>>>,
     texts: HashMap<(u16, u32), Page<Texts>>,
     layouts: HashMap<u16, Arc<Layout>>,
+    /// By stream: the shape of each row of a table
+    shapes: HashMap<u16, Numbers>,
     bytes_read: u64,
 }
 
@@ -42,6 +47,7 @@ impl<'b> Pages<'b> {
             ints: HashMap::new(),
             texts: HashMap::new(),
             layouts: HashMap::new(),
+            shapes: HashMap::new(),
             bytes_read: 0,
         }
     }
@@ -285,23 +291,6 @@ impl<'b> Pages<'b> {
         self.texts.insert(key, page.clone());
         self.share(shared, Cached::Texts(page.clone()));
         Ok(page)
-    }
-
-    /// All texts of a stream, without keeping the pages.
-    pub(super) fn all_texts(&mut self, stream: &TextStream) -> Result<Texts, StorageError> {
-        let mut out = Texts::default();
-        if let TextEncoding::Const(value) = &stream.encoding {
-            (0..stream.count).for_each(|_| out.push(value));
-            return Ok(out);
-        }
-        for (chunk, range) in stream.segments.chunks(stream.count) {
-            let segment = self.segment(&stream.segments, chunk)?;
-            for page in 0..segment.pages() {
-                let (values, bytes) = segment.page(page, range.end)?;
-                out.append(&stream.decode(bytes, values.len(), &mut self.unpacker)?);
-            }
-        }
-        Ok(out)
     }
 
     /// False only if `hash` is surely not among the column's texts.

@@ -88,7 +88,7 @@ impl BlockRows<'_> {
     ) -> Result<(), StorageError> {
         let (at, codes) = self.dense(codes, wanted)?;
         let mut rows: BTreeMap<u64, u64> = BTreeMap::new();
-        for (row, code) in at.row_numbers(codes.len()).zip(codes) {
+        for (row, code) in at.row_numbers(codes.len()).zip(codes.iter()) {
             if wanted.contains(row) {
                 *rows.entry(code).or_default() += 1;
             }
@@ -233,11 +233,11 @@ fn shown(values: &Values, is_attribute: bool) -> Box<dyn Fn(usize) -> bool + '_>
         Values::Mixed(values) => Box::new(move |i| values.get(i).is_some_and(of_value)),
         _ if is_attribute => Box::new(|_| true),
         Values::Dict { dict, codes } => {
-            Box::new(move |i| codes.get(i).is_some_and(|code| !dict.get(*code as usize).is_empty()))
+            Box::new(move |i| codes.get(i).is_some_and(|code| !dict.get(code as usize).is_empty()))
         }
         Values::Text(texts) => Box::new(move |i| !texts.get(i).is_empty()),
-        Values::Int(ints) => Box::new(move |i| ints.get(i).is_some_and(|int| *int != 0)),
-        Values::UInt(ints) => Box::new(move |i| ints.get(i).is_some_and(|int| *int != 0)),
+        Values::Int(ints) => Box::new(move |i| ints.get(i).is_some_and(|int| int != 0)),
+        Values::UInt(ints) => Box::new(move |i| ints.get(i).is_some_and(|int| int != 0)),
         Values::Double(_) | Values::Bool(_) | Values::TraceIds(_) | Values::SpanIds(_) => Box::new(|_| true),
     }
 }

@@ -3,15 +3,16 @@
 use super::header::{BlockHeader, ColumnMeta, Field, TableMeta, may_have_key};
 use super::pages::Pages;
 use super::values::{self, Gathered};
-use super::wanted::{WantedRows, wanted_pages};
+use super::wanted::{WantedRows, wanted_pages, wants_most};
 use super::{Block, KeptRows, materialize, nested, prune, slots};
 use crate::engine::batch::{CellKind, SpanBatch};
 use crate::engine::codec::{IntStream, PAGE_VALUES};
 use crate::engine::error::StorageError;
+use crate::engine::numbers::{Narrowing, Numbers};
 use crate::engine::rows::{Loaded, LoadedRows, RowSet, RowSource, Values};
 use common::cluster::SlotSet;
 use common::ids::{SpanId, TenantId, TraceId};
-use common::query::{AttrLevel, Column, EventField, LinkField, SpanField};
+use common::query::{AttrLevel, Column, SpanField};
 use common::span::SERVICE_NAME;
 use common::value::{AttrValue, find, find_path, map_keys};
 use std::ops::Range;
@@ -61,8 +62,16 @@ impl<'b> BlockRows<'b> {
         &self.block.header
     }
 
-    /// A column that every row has, for the pages with wanted rows.
-    pub(super) fn dense(&mut self, stream: &IntStream, want: &RowSet) -> Result<(LoadedRows, Vec<u64>), StorageError> {
+    /// A column that every row has, for at least the pages with wanted rows.
+    pub(super) fn dense(&mut self, stream: &IntStream, want: &RowSet) -> Result<(LoadedRows, Numbers), StorageError> {
+        if wants_most(want) {
+            return Ok((ALL_ROWS, self.pages.whole_numbers(stream)?));
+        }
+        let (rows, numbers) = self.dense_pages(stream, want)?;
+        Ok((rows, numbers.into()))
+    }
+
+    fn dense_pages(&mut self, stream: &IntStream, want: &RowSet) -> Result<(LoadedRows, Vec<u64>), StorageError> {
         let (mut rows, mut out) = (WantedRows::default(), Vec::new());
         for page in wanted_pages(want) {
             self.pages.ints(stream, page.clone(), &mut out)?;
@@ -71,30 +80,30 @@ impl<'b> BlockRows<'b> {
         Ok((rows.finish(), out))
     }
 
-    fn starts(&mut self, want: &RowSet) -> Result<(LoadedRows, Vec<u64>), StorageError> {
+    pub(super) fn starts(&mut self, want: &RowSet) -> Result<(LoadedRows, Numbers), StorageError> {
         let columns = &self.header().columns;
-        let (rows, mut starts) = self.dense(&columns.span.start, want)?;
-        let ends = self.pages.all_ints(&columns.trace.rows_end)?;
-        let trace_starts = self.pages.all_ints(&columns.trace.start)?;
-        let min = self.header().min_start;
-        let mut trace = 0;
-        for (i, start) in starts.iter_mut().enumerate() {
-            let row = u64::from(rows.row(i));
-            while ends.get(trace).is_some_and(|end| *end <= row) {
-                trace += 1;
-            }
-            *start = start
-                .wrapping_add(min)
-                .wrapping_add(trace_starts.get(trace).copied().unwrap_or_default());
+        let stream = &columns.span.start;
+        if wants_most(want) {
+            let block = self.block;
+            let starts = self.pages.derived_numbers(stream, |pages| {
+                let mut starts = pages.all_ints(stream)?;
+                add_trace_starts(block, pages, 0..block.header.rows, &mut starts)?;
+                let mut narrow = Narrowing::new(block.header.min_start, 64, starts.len());
+                narrow.extend(&starts);
+                Ok(narrow.finish())
+            })?;
+            return Ok((ALL_ROWS, starts));
         }
-        Ok((rows, starts))
+        let (rows, mut starts) = self.dense_pages(stream, want)?;
+        add_trace_starts(self.block, &mut self.pages, rows.row_numbers(starts.len()), &mut starts)?;
+        Ok((rows, starts.into()))
     }
 
     fn field(&mut self, field: SpanField, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
         let span = &self.header().columns.span;
-        let signed = |(rows, bits): (LoadedRows, Vec<u64>)| Loaded {
+        let signed = |(rows, numbers): (LoadedRows, Numbers)| Loaded {
             rows,
-            values: Values::Int(bits.into_iter().map(u64::cast_signed).collect()),
+            values: Values::Int(numbers),
         };
         Ok(Some(match field {
             SpanField::TraceId => self.trace_ids(want)?,
@@ -111,22 +120,24 @@ impl<'b> BlockRows<'b> {
                 }
             }
             SpanField::End => {
-                let (rows, mut ends) = self.starts(want)?;
+                let (rows, starts) = self.starts(want)?;
                 let (_, durations) = self.dense(&span.duration, want)?;
-                ends.iter_mut()
-                    .zip(durations)
-                    .for_each(|(end, duration)| *end = end.wrapping_add(duration));
+                let ends = starts.iter().zip(durations.iter());
+                let ends: Vec<u64> = ends.map(|(start, duration)| start.wrapping_add(duration)).collect();
                 Loaded {
                     rows,
-                    values: Values::UInt(ends),
+                    values: Values::UInt(ends.into()),
                 }
             }
             SpanField::Duration => {
-                let (rows, durations) = self.dense(&span.duration, want)?;
-                let durations = durations.into_iter().map(|d| d.cast_signed().max(0).cast_unsigned());
+                let (rows, mut durations) = self.dense(&span.duration, want)?;
+                if !durations.all_fit_signed() {
+                    let positive = durations.iter_signed().map(|d| d.max(0).cast_unsigned());
+                    durations = positive.collect::<Vec<_>>().into();
+                }
                 Loaded {
                     rows,
-                    values: Values::UInt(durations.collect()),
+                    values: Values::UInt(durations),
                 }
             }
             SpanField::TraceState => return self.sparse(&Field::TraceState, want),
@@ -143,7 +154,13 @@ impl<'b> BlockRows<'b> {
     }
 
     fn name(&mut self, want: &RowSet) -> Result<Loaded, StorageError> {
-        let (mut rows, mut out) = (WantedRows::default(), Gathered::new(&self.header().columns.span.name));
+        let meta = &self.header().columns.span.name;
+        if wants_most(want)
+            && let Some(values) = Gathered::whole(meta, &mut self.pages)?
+        {
+            return Ok(Loaded { rows: ALL_ROWS, values });
+        }
+        let (mut rows, mut out) = (WantedRows::default(), Gathered::new(meta));
         for page in wanted_pages(want) {
             out.read(&mut self.pages, page.clone())?;
             rows.page(page);
@@ -201,7 +218,12 @@ impl<'b> BlockRows<'b> {
         self.of_table(&self.header().columns.spans, field, want)
     }
 
-    fn of_table(&mut self, table: &TableMeta, field: &Field, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
+    pub(super) fn of_table(
+        &mut self,
+        table: &TableMeta,
+        field: &Field,
+        want: &RowSet,
+    ) -> Result<Option<Loaded>, StorageError> {
         match table.columns.iter().position(|c| c.field == *field) {
             Some(number) => self.column(table, number, want),
             None => Ok(None),
@@ -215,9 +237,18 @@ impl<'b> BlockRows<'b> {
         number: usize,
         want: &RowSet,
     ) -> Result<Option<Loaded>, StorageError> {
-        let Some(meta) = table.columns.get(number) else {
+        let Some(meta) = table.columns.get(number).filter(|meta| meta.count > 0) else {
             return Ok(None);
         };
+        if wants_most(want)
+            && let Some(values) = Gathered::whole(meta, &mut self.pages)?
+        {
+            let rows = self.pages.rows_having(table, number as u16)?;
+            return Ok(Some(Loaded {
+                rows: LoadedRows::Set(rows),
+                values,
+            }));
+        }
         let layout = self.pages.layout(table)?;
         let having = layout.having(number as u16);
         let (mut rows, mut codes) = (Vec::new(), Vec::new());
@@ -241,33 +272,33 @@ impl<'b> BlockRows<'b> {
     }
 
     /// A count that is 0 where it is not stored.
-    fn counts(&mut self, table: &TableMeta, field: &Field, want: &RowSet) -> Result<Loaded, StorageError> {
+    pub(super) fn counts(&mut self, table: &TableMeta, field: &Field, want: &RowSet) -> Result<Loaded, StorageError> {
         let mut counts = vec![0i64; table.rows as usize];
         if let Some(Loaded { rows, values }) = self.of_table(table, field, want)? {
-            let values = match values {
-                Values::Int(values) => values,
+            let values: Vec<i64> = match values {
+                Values::Int(values) => values.iter_signed().collect(),
                 Values::Const {
                     value: AttrValue::Int(value),
                     count,
                 } => vec![value; count],
                 _ => Vec::new(),
             };
-            for (i, value) in values.into_iter().enumerate() {
+            for (row, value) in rows.row_numbers(values.len()).zip(values) {
                 counts
                     .iter_mut()
-                    .skip(rows.row(i) as usize)
+                    .skip(row as usize)
                     .take(1)
                     .for_each(|count| *count = value);
             }
         }
         Ok(Loaded {
             rows: LoadedRows::Dense { start: 0 },
-            values: Values::Int(counts),
+            values: Values::Int(counts.into()),
         })
     }
 
     /// An attribute of the span, event or link table: its column, what was spilled, and what is inside of maps.
-    fn attr(&mut self, table: &TableMeta, key: &str, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
+    pub(super) fn attr(&mut self, table: &TableMeta, key: &str, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
         let spilled = self.of_table(table, &Field::Spill, want)?;
         let mut loaded = self.own_attr(table, key, want, spilled.as_ref())?;
         for (map, inner) in map_keys(key) {
@@ -301,23 +332,29 @@ impl<'b> BlockRows<'b> {
 
     fn of_resource(&mut self, key: &str, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
         let columns = &self.header().columns;
-        let (rows, codes) = self.dense(&columns.span.resource, want)?;
         if key == SERVICE_NAME && self.header().services_are_texts {
-            let header = self.header();
-            let service = |code: &u64| {
-                header
-                    .resource_services
-                    .get(*code as usize)
-                    .copied()
-                    .unwrap_or_default()
-            };
-            let codes = codes.iter().map(service).collect();
-            return Ok(values::of_dictionary(rows, codes, &header.services));
+            return self.services(want);
         }
+        let (rows, codes) = self.dense(&columns.span.resource, want)?;
         let of_origin =
             |origin: &[u8]| crate::engine::batch::read_resource(origin).map(|r| find_path(&r.attributes, key).cloned());
         let values = values::of_origins(&mut self.pages, &columns.resources, of_origin)?;
         Ok(values::by_code(rows, &codes, &values))
+    }
+
+    fn services(&mut self, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
+        let header = self.header();
+        let stream = &header.columns.span.resource;
+        let (rows, codes) = if wants_most(want) {
+            let services = self.pages.derived_numbers(stream, |pages| {
+                Ok(pages.whole_numbers(stream)?.mapped(&header.resource_services))
+            })?;
+            (ALL_ROWS, services)
+        } else {
+            let (rows, codes) = self.dense(stream, want)?;
+            (rows, codes.mapped(&header.resource_services))
+        };
+        Ok(values::of_dictionary(rows, codes, &header.services))
     }
 
     fn of_scope(
@@ -330,127 +367,6 @@ impl<'b> BlockRows<'b> {
         let of_origin = |origin: &[u8]| crate::engine::batch::read_scope(origin).map(|scope| value(&scope));
         let values = values::of_origins(&mut self.pages, &columns.scopes, of_origin)?;
         Ok(values::by_code(rows, &codes, &values))
-    }
-
-    fn event(&mut self, field: &EventField, index: Option<u32>, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
-        let spans = &self.header().columns.spans;
-        let owners = nested::owners(&mut self.pages, spans, &Field::EventsEnd)?;
-        let loaded = self.event_values(field, &owners)?;
-        Ok(loaded.and_then(|loaded| values::for_owners(loaded, &owners, index, want)))
-    }
-
-    /// The values of events by the number of the event.
-    pub(super) fn event_values(
-        &mut self,
-        field: &EventField,
-        owners: &[(u32, u32)],
-    ) -> Result<Option<Loaded>, StorageError> {
-        let columns = &self.header().columns;
-        let all = RowSet::of_range(columns.events.rows, 0..columns.events.rows);
-        Ok(match field {
-            EventField::Name => {
-                let mut out = Gathered::new(&columns.event.name);
-                out.read(&mut self.pages, 0..columns.events.rows)?;
-                Some(Loaded {
-                    rows: LoadedRows::Dense { start: 0 },
-                    values: out.finish(&mut self.pages)?,
-                })
-            }
-            EventField::Time => Some(self.event_times(owners)?),
-            EventField::DroppedAttributesCount => {
-                Some(self.counts(&columns.events, &Field::DroppedAttributes, &all)?)
-            }
-            EventField::Attr(key) => self.attr(&columns.events, key, &all)?,
-        })
-    }
-
-    fn event_times(&mut self, owners: &[(u32, u32)]) -> Result<Loaded, StorageError> {
-        let rows = self.header().rows;
-        let (_, starts) = self.starts(&RowSet::of_range(rows, 0..rows))?;
-        let mut times = self.pages.all_ints(&self.header().columns.event.time)?;
-        for (time, (row, _)) in times.iter_mut().zip(owners) {
-            *time = time.wrapping_add(starts.get(*row as usize).copied().unwrap_or_default());
-        }
-        Ok(Loaded {
-            rows: LoadedRows::Dense { start: 0 },
-            values: Values::UInt(times),
-        })
-    }
-
-    fn link(&mut self, field: &LinkField, index: Option<u32>, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
-        let spans = &self.header().columns.spans;
-        let owners = nested::owners(&mut self.pages, spans, &Field::LinksEnd)?;
-        let loaded = self.link_values(field, &owners)?;
-        Ok(loaded.and_then(|loaded| values::for_owners(loaded, &owners, index, want)))
-    }
-
-    /// The values of links by the number of the link.
-    pub(super) fn link_values(
-        &mut self,
-        field: &LinkField,
-        owners: &[(u32, u32)],
-    ) -> Result<Option<Loaded>, StorageError> {
-        let columns = &self.header().columns;
-        let all = RowSet::of_range(columns.links.rows, 0..columns.links.rows);
-        Ok(match field {
-            LinkField::TraceId | LinkField::SpanId => self.link_ids(*field == LinkField::TraceId, owners)?,
-            LinkField::TraceState => Some(self.link_trace_states()?),
-            LinkField::Flags => Some(self.counts(&columns.links, &Field::Flags, &all)?),
-            LinkField::DroppedAttributesCount => Some(self.counts(&columns.links, &Field::DroppedAttributes, &all)?),
-            LinkField::Attr(key) => self.attr(&columns.links, key, &all)?,
-        })
-    }
-
-    /// The ids that links point to, read with their spans' rows.
-    fn link_ids(&mut self, of_trace: bool, owners: &[(u32, u32)]) -> Result<Option<Loaded>, StorageError> {
-        let mut rows: Vec<u32> = owners.iter().map(|(row, _)| *row).collect();
-        rows.dedup();
-        let ranges: Vec<Range<u32>> = rows.iter().map(|row| *row..row + 1).collect();
-        if ranges.is_empty() {
-            return Ok(None);
-        }
-        let batch = self.read_rows(&ranges)?;
-        // Ids that are zeros are no value.
-        let number = 0..batch.links.len() as u32;
-        Ok(Some(if of_trace {
-            let ids = number
-                .zip(batch.links.iter().map(|l| l.trace_id))
-                .filter(|(_, id)| !id.is_zero());
-            let (links, ids) = ids.unzip();
-            Loaded {
-                rows: LoadedRows::Sparse(links),
-                values: Values::TraceIds(ids),
-            }
-        } else {
-            let ids = number
-                .zip(batch.links.iter().map(|l| l.span_id))
-                .filter(|(_, id)| !id.is_zero());
-            let (links, ids) = ids.unzip();
-            Loaded {
-                rows: LoadedRows::Sparse(links),
-                values: Values::SpanIds(ids),
-            }
-        }))
-    }
-
-    /// The trace state of each link, empty or not.
-    fn link_trace_states(&mut self) -> Result<Loaded, StorageError> {
-        let table = &self.header().columns.links;
-        let mut states = vec![AttrValue::from(""); table.rows as usize];
-        let all = RowSet::of_range(table.rows, 0..table.rows);
-        if let Some(Loaded { rows, values }) = self.of_table(table, &Field::TraceState, &all)? {
-            for (i, value) in values::into_list(values).into_iter().enumerate() {
-                states
-                    .iter_mut()
-                    .skip(rows.row(i) as usize)
-                    .take(1)
-                    .for_each(|state| *state = value.clone());
-            }
-        }
-        Ok(Loaded {
-            rows: LoadedRows::Dense { start: 0 },
-            values: Values::Mixed(states),
-        })
     }
 }
 
@@ -511,6 +427,30 @@ impl RowSource for BlockRows<'_> {
         let rows = nested::find_trace(self.block, &mut self.pages, tenant, trace)?;
         Ok(rows.map(Iterator::collect).unwrap_or_default())
     }
+}
+
+const ALL_ROWS: LoadedRows = LoadedRows::Dense { start: 0 };
+
+/// Turns offsets of starts from those of their traces into times.
+fn add_trace_starts(
+    block: &Block,
+    pages: &mut Pages<'_>,
+    rows: impl Iterator<Item = u32>,
+    starts: &mut [u64],
+) -> Result<(), StorageError> {
+    let columns = &block.header.columns.trace;
+    let ends = pages.all_ints(&columns.rows_end)?;
+    let trace_starts = pages.all_ints(&columns.start)?;
+    let mut trace = 0;
+    for (row, start) in rows.zip(starts) {
+        while ends.get(trace).is_some_and(|end| *end <= u64::from(row)) {
+            trace += 1;
+        }
+        *start = start
+            .wrapping_add(block.header.min_start)
+            .wrapping_add(trace_starts.get(trace).copied().unwrap_or_default());
+    }
+    Ok(())
 }
 
 fn non_empty(text: &str) -> Option<AttrValue> {

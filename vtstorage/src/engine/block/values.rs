@@ -7,6 +7,7 @@ use crate::engine::codec::TextStream;
 use crate::engine::codec::ints::IntEncoding;
 use crate::engine::codec::texts::TextEncoding;
 use crate::engine::error::StorageError;
+use crate::engine::numbers::Numbers;
 use crate::engine::rows::{Loaded, LoadedRows, RowSet, Texts, Values};
 use common::otlp::wire::WireError;
 use common::value::{AttrValue, Attribute, find};
@@ -67,6 +68,23 @@ impl<'m> Gathered<'m> {
         }
     }
 
+    /// All values of the column, shared where they can be; `None` where only [`Self::read`] gives them.
+    pub(super) fn whole(meta: &'m ColumnMeta, pages: &mut Pages<'_>) -> Result<Option<Values>, StorageError> {
+        if let Some(value) = Self::new(meta).constant() {
+            let count = meta.count as usize;
+            return Ok(Some(Values::Const { value: value?, count }));
+        }
+        Ok(match (&meta.data, meta.kind) {
+            (ColumnData::Dict { dict, codes }, Some(CellKind::Str)) => Some(Values::Dict {
+                dict: pages.whole_texts(dict)?,
+                codes: pages.whole_numbers(codes)?,
+            }),
+            (ColumnData::Texts(stream), Some(CellKind::Str)) => Some(Values::Text(pages.whole_texts(stream)?)),
+            (ColumnData::Numbers(stream), Some(CellKind::Int)) => Some(Values::Int(pages.whole_numbers(stream)?)),
+            _ => None,
+        })
+    }
+
     pub(super) fn finish(self, pages: &mut Pages<'_>) -> Result<Values, StorageError> {
         if let Some(value) = self.constant() {
             return Ok(Values::Const {
@@ -76,15 +94,12 @@ impl<'m> Gathered<'m> {
         }
         let kind = self.meta.kind;
         Ok(match (&self.meta.data, kind) {
-            (ColumnData::Dict { dict, .. }, Some(CellKind::Str)) => {
-                let codes = self.bits.into_iter().map(|code| code as u32).collect();
-                Values::Dict {
-                    dict: pages.all_texts(dict)?,
-                    codes,
-                }
-            }
+            (ColumnData::Dict { dict, .. }, Some(CellKind::Str)) => Values::Dict {
+                dict: pages.whole_texts(dict)?,
+                codes: self.bits.into(),
+            },
             (ColumnData::Dict { dict, .. }, kind) => {
-                let dict = pages.all_texts(dict)?;
+                let dict = pages.whole_texts(dict)?;
                 let value = |code: u64| text_value(kind.unwrap_or(CellKind::Bytes), dict.get(code as usize));
                 Values::Mixed(self.bits.into_iter().map(value).collect::<Result<_, _>>()?)
             }
@@ -94,8 +109,8 @@ impl<'m> Gathered<'m> {
             (ColumnData::Numbers(_), Some(CellKind::Bool)) => {
                 Values::Bool(self.bits.into_iter().map(|bits| bits != 0).collect())
             }
-            (ColumnData::Numbers(_), _) => Values::Int(self.bits.into_iter().map(u64::cast_signed).collect()),
-            (_, Some(CellKind::Str)) => Values::Text(self.texts),
+            (ColumnData::Numbers(_), _) => Values::Int(self.bits.into()),
+            (_, Some(CellKind::Str)) => Values::Text(self.texts.into()),
             (_, Some(kind)) => Values::Mixed(
                 self.texts
                     .iter()
@@ -146,12 +161,11 @@ pub(super) fn into_list(values: Values) -> Vec<AttrValue> {
             let dict: Vec<AttrValue> = dict.iter().map(text).collect();
             codes
                 .iter()
-                .map(|code| dict.get(*code as usize).cloned().unwrap_or_default())
+                .map(|code| dict.get(code as usize).cloned().unwrap_or_default())
                 .collect()
         }
         Values::Text(texts) => texts.iter().map(text).collect(),
-        Values::Int(values) => values.into_iter().map(AttrValue::Int).collect(),
-        Values::UInt(values) => values.into_iter().map(|v| AttrValue::Int(v.cast_signed())).collect(),
+        Values::Int(values) | Values::UInt(values) => values.iter_signed().map(AttrValue::Int).collect(),
         Values::Double(values) => values.into_iter().map(AttrValue::Double).collect(),
         Values::Bool(values) => values.into_iter().map(AttrValue::Bool).collect(),
         Values::TraceIds(ids) => ids.into_iter().map(|id| id.to_string().into()).collect(),
@@ -175,12 +189,8 @@ pub(super) fn with_inner(
     }
     let mut all: Vec<(u32, AttrValue)> = Vec::new();
     if let Some(Loaded { rows, values }) = column {
-        all.extend(
-            into_list(values)
-                .into_iter()
-                .enumerate()
-                .map(|(i, value)| (rows.row(i), value)),
-        );
+        let values = into_list(values);
+        all.extend(rows.row_numbers(values.len()).zip(values));
     }
     all.extend(found);
     all.sort_by_key(|(row, _)| *row);
@@ -234,78 +244,68 @@ pub(super) fn of_origins(
 }
 
 /// Spreads the values of origins over the rows that refer to them.
-pub(super) fn by_code(rows: LoadedRows, codes: &[u64], values: &[Option<AttrValue>]) -> Option<Loaded> {
+pub(super) fn by_code(rows: LoadedRows, codes: &Numbers, values: &[Option<AttrValue>]) -> Option<Loaded> {
     if values.iter().all(|v| matches!(v, None | Some(AttrValue::Str(_)))) {
         let mut names: Vec<&str> = values.iter().flatten().filter_map(AttrValue::as_str).collect();
         names.sort_unstable();
         names.dedup();
         let place = |value: &Option<AttrValue>| {
-            value
-                .as_ref()
-                .and_then(AttrValue::as_str)
-                .and_then(|v| names.binary_search(&v).ok())
-                .map(|i| i as u32)
+            let value = value.as_ref().and_then(AttrValue::as_str)?;
+            names.binary_search(&value).ok().map(|i| i as u32)
         };
         let places: Vec<Option<u32>> = values.iter().map(place).collect();
-        let found = codes.iter().map(|code| places.get(*code as usize).copied().flatten());
-        let (rows, codes) = keep_some(rows, found);
-        let mut dict = Texts::default();
-        names.iter().for_each(|name| dict.push(name.as_bytes()));
-        return (!codes.is_empty()).then_some(Loaded {
-            rows,
-            values: Values::Dict { dict, codes },
-        });
+        let (rows, codes) = match places.iter().copied().collect::<Option<Vec<u32>>>() {
+            Some(places) => (rows, codes.mapped(&places)),
+            None => {
+                let found = codes.iter().map(|code| places.get(code as usize).copied().flatten());
+                let (rows, codes) = keep_some(&rows, found);
+                (rows, codes.into())
+            }
+        };
+        return of_names(rows, codes, &names);
     }
-    let found = codes.iter().map(|code| values.get(*code as usize).cloned().flatten());
-    let (rows, values) = keep_some(rows, found);
+    let found = codes.iter().map(|code| values.get(code as usize).cloned().flatten());
+    let (rows, values) = keep_some(&rows, found);
     (!values.is_empty()).then_some(Loaded {
         rows,
         values: Values::Mixed(values),
     })
 }
 
-/// Codes into a list of names, of which the empty one is no value.
-pub(super) fn of_dictionary(rows: LoadedRows, codes: Vec<u32>, names: &[String]) -> Option<Loaded> {
+/// Codes into a list of names, of which the empty one is no value; it is the first if it is there.
+pub(super) fn of_dictionary(rows: LoadedRows, codes: Numbers, names: &[String]) -> Option<Loaded> {
+    if names.first().is_some_and(String::is_empty) {
+        let named = codes.iter().map(|code| (code != 0).then_some(code));
+        let (rows, codes) = keep_some(&rows, named);
+        return of_names(rows, codes.into(), names);
+    }
+    of_names(rows, codes, names)
+}
+
+fn of_names<N: AsRef<str>>(rows: LoadedRows, codes: Numbers, names: &[N]) -> Option<Loaded> {
     let mut dict = Texts::default();
-    names.iter().for_each(|name| dict.push(name.as_bytes()));
-    let (rows, codes) = if names.first().is_some_and(String::is_empty) {
-        keep_some(rows, codes.into_iter().map(|code| (code != 0).then_some(code)))
-    } else {
-        (rows, codes)
+    names.iter().for_each(|name| dict.push(name.as_ref().as_bytes()));
+    let values = Values::Dict {
+        dict: dict.into(),
+        codes,
     };
-    (!codes.is_empty()).then_some(Loaded {
-        rows,
-        values: Values::Dict { dict, codes },
-    })
+    (!values.is_empty()).then_some(Loaded { rows, values })
 }
 
 /// Drops rows without a value.
-fn keep_some<T>(rows: LoadedRows, values: impl Iterator<Item = Option<T>>) -> (LoadedRows, Vec<T>) {
-    let (mut kept, mut out, mut dropped) = (Vec::new(), Vec::new(), false);
-    for (i, value) in values.enumerate() {
-        match value {
-            Some(value) => {
-                kept.push(rows.row(i));
-                out.push(value);
-            }
-            None => dropped = true,
-        }
-    }
-    if dropped {
-        (LoadedRows::Sparse(kept), out)
-    } else {
-        (rows, out)
-    }
+fn keep_some<T>(rows: &LoadedRows, values: impl ExactSizeIterator<Item = Option<T>>) -> (LoadedRows, Vec<T>) {
+    let kept = rows.row_numbers(values.len()).zip(values);
+    let (rows, values) = kept.filter_map(|(row, value)| Some((row, value?))).unzip();
+    (LoadedRows::Sparse(rows), values)
 }
 
 /// From values of events or links to values of their spans: those at `index`, or all.
 pub(super) fn for_owners(loaded: Loaded, owners: &[(u32, u32)], index: Option<u32>, want: &RowSet) -> Option<Loaded> {
-    let pairs = into_list(loaded.values)
-        .into_iter()
-        .enumerate()
-        .filter_map(|(i, value)| {
-            let (row, place) = *owners.get(loaded.rows.row(i) as usize)?;
-            (index.is_none_or(|index| index == place) && want.contains(row)).then_some((row, value))
-        });
+    let values = into_list(loaded.values);
+    let pairs = loaded.rows.row_numbers(values.len()).zip(values);
+    let pairs = pairs.filter_map(|(item, value)| {
+        let (row, place) = *owners.get(item as usize)?;
+        (index.is_none_or(|index| index == place) && want.contains(row)).then_some((row, value))
+    });
     from_pairs(pairs.collect())
 }

@@ -13,6 +13,12 @@ pub(super) fn wanted_pages(want: &RowSet) -> Vec<Range<u32>> {
     pages.filter(|page| want.any_in(page.clone())).collect()
 }
 
+/// Whether so many pages are wanted that a column is better read as a whole.
+pub(super) fn wants_most(want: &RowSet) -> bool {
+    let pages = (want.rows() as usize).div_ceil(PAGE_VALUES);
+    wanted_pages(want).len() * 2 >= pages
+}
+
 /// Row numbers of loaded pages: dense as long as pages adjoin.
 #[derive(Default)]
 pub(super) struct WantedRows {

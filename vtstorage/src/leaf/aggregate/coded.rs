@@ -2,6 +2,7 @@
 
 use super::columns::{ColumnData, Shown, ShownTexts};
 use super::members::Members;
+use crate::engine::numbers::{Numbers, Offset, with_offsets};
 use crate::engine::rows::{Loaded, LoadedRows, Texts, Values};
 use common::query::logsql::stats::Text;
 use common::query::logsql::value::{Bucket, BucketSize};
@@ -22,6 +23,27 @@ struct Coder<'q> {
     coded: Coded,
     members: &'q Members<'q>,
     bucket: Option<&'q GroupKey>,
+}
+
+/// Numbers by their offset.
+#[derive(Clone, Copy)]
+struct Number {
+    base: u64,
+    attribute: bool,
+}
+
+impl Number {
+    #[inline]
+    fn of(self, offset: u64) -> i64 {
+        self.base.wrapping_add(offset).cast_signed()
+    }
+
+    fn shown(self, offset: u64) -> Shown<'static> {
+        match self.of(offset) {
+            0 if !self.attribute => Shown::Nothing,
+            int => Shown::Int(int),
+        }
+    }
 }
 
 /// A range of values so wide is looked up in a table, not in a map.
@@ -60,7 +82,7 @@ impl<'q> Coder<'q> {
                 }
                 Values::Dict { dict, codes } => self.dict(rows, dict, codes, attribute),
                 Values::Int(ints) => self.ints(rows, ints, attribute),
-                Values::UInt(ints) if ints.iter().all(|int| *int <= i64::MAX.cast_unsigned()) => {
+                Values::UInt(ints) if ints.all_fit_signed() => {
                     self.times(rows, ints, attribute);
                 }
                 Values::Bool(bools) => {
@@ -105,80 +127,105 @@ impl<'q> Coder<'q> {
         }
     }
 
-    fn dict(&mut self, rows: &LoadedRows, dict: &Texts, codes: &[u32], attribute: bool) {
+    fn dict(&mut self, rows: &LoadedRows, dict: &Texts, codes: &Numbers, attribute: bool) {
         let texts = ShownTexts::new(dict, attribute);
         let mut known: Vec<Option<u32>> = vec![None; dict.len()];
-        self.members.each(rows, codes, |place, code| {
-            let Some(known) = known.get_mut(*code as usize) else {
+        let base = codes.base();
+        with_offsets!(codes, offsets => self.members.each(rows, offsets, |place, offset| {
+            let code = base.wrapping_add(offset.wide()) as usize;
+            let Some(known) = known.get_mut(code) else {
                 return;
             };
-            let code = *known.get_or_insert_with(|| self.add_shown(texts.get(*code as usize)));
+            let code = *known.get_or_insert_with(|| self.add_shown(texts.get(code)));
             self.set(place, code);
-        });
+        }));
     }
 
-    fn ints(&mut self, rows: &LoadedRows, ints: &[i64], attribute: bool) {
-        let show = |int: i64| match int {
-            0 if !attribute => Shown::Nothing,
-            int => Shown::Int(int),
-        };
-        let (Some(least), Some(most)) = (ints.iter().min(), ints.iter().max()) else {
+    fn ints(&mut self, rows: &LoadedRows, ints: &Numbers, attribute: bool) {
+        let Some((least, most)) = ints.signed_bounds() else {
             return;
         };
-        if most.abs_diff(*least) < MAX_TABLE {
-            self.table(rows, ints, most.abs_diff(*least), |int| int.abs_diff(*least), show);
+        let number = Number {
+            base: ints.base(),
+            attribute,
+        };
+        if most.abs_diff(least) < MAX_TABLE {
+            let slot = |offset| number.of(offset).abs_diff(least);
+            with_offsets!(ints, offsets => self.table(rows, offsets, most.abs_diff(least), slot, number));
         } else {
-            self.map(rows, ints, show);
+            with_offsets!(ints, offsets => self.map(rows, offsets, number));
         }
     }
 
     /// Times and durations; none is above `i64::MAX`.
-    fn times(&mut self, rows: &LoadedRows, times: &[u64], attribute: bool) {
-        let show = |time: u64| match time {
-            0 if !attribute => Shown::Nothing,
-            time => Shown::Int(time.cast_signed()),
-        };
-        let (Some(least), Some(most)) = (times.iter().min(), times.iter().max()) else {
+    fn times(&mut self, rows: &LoadedRows, times: &Numbers, attribute: bool) {
+        let Some((least, most)) = times.bounds() else {
             return;
         };
-        let (size, shift) = self
+        let number = Number {
+            base: times.base(),
+            attribute,
+        };
+        let parts = self
             .bucket
             .and_then(|key| key.bucket.as_ref())
-            .and_then(equal_parts)
-            .unwrap_or((1, 0));
-        let place = |time: u64| (time + shift) / size;
+            .and_then(EqualParts::new)
+            .unwrap_or(EqualParts { size: 1, shift: 0 });
+        let last = parts.of(most) - parts.of(least);
         // The number 0 is shown as nothing, also beside others of its bucket.
-        if *least > 0 && place(*most) - place(*least) < MAX_TABLE {
-            let first = place(*least);
-            self.table(rows, times, place(*most) - first, |time| place(time) - first, show);
+        if least == 0 || last >= MAX_TABLE {
+            with_offsets!(times, offsets => self.map(rows, offsets, number));
+        } else if parts.size == 1 {
+            let slot = |offset| number.of(offset).cast_unsigned() - least;
+            with_offsets!(times, offsets => self.table(rows, offsets, last, slot, number));
         } else {
-            self.map(rows, times, show);
+            self.buckets(rows, times, number, parts);
         }
     }
 
-    /// Values by their place in a table that ends with `last`; those of one place have one text.
-    fn table<T: Copy>(
+    /// Times by their bucket. Neighbours mostly share one, so that few have to be divided.
+    fn buckets(&mut self, rows: &LoadedRows, times: &Numbers, number: Number, parts: EqualParts) {
+        let mut known: HashMap<u64, u32> = HashMap::new();
+        let (mut first, mut width, mut code) = (0, 0, 0);
+        with_offsets!(times, offsets => self.members.each(rows, offsets, |row, offset| {
+            let offset = offset.wide();
+            let time = number.of(offset).cast_unsigned();
+            if time.wrapping_sub(first) >= width {
+                let bucket = parts.of(time);
+                (first, width) = parts.range(bucket);
+                code = *known.entry(bucket).or_insert_with(|| self.add_shown(number.shown(offset)));
+            }
+            self.set(row, code);
+        }));
+    }
+
+    /// Numbers by their place in a table that ends with `last`; those of one place have one text.
+    fn table<T: Offset>(
         &mut self,
         rows: &LoadedRows,
-        values: &[T],
+        offsets: &[T],
         last: u64,
-        slot: impl Fn(T) -> u64,
-        show: impl Fn(T) -> Shown<'static>,
+        slot: impl Fn(u64) -> u64,
+        number: Number,
     ) {
         let mut known: Vec<Option<u32>> = vec![None; last as usize + 1];
-        self.members.each(rows, values, |place, value| {
-            let Some(known) = known.get_mut(slot(*value) as usize) else {
+        self.members.each(rows, offsets, |place, offset| {
+            let offset = offset.wide();
+            let Some(known) = known.get_mut(slot(offset) as usize) else {
                 return;
             };
-            let code = *known.get_or_insert_with(|| self.add_shown(show(*value)));
+            let code = *known.get_or_insert_with(|| self.add_shown(number.shown(offset)));
             self.set(place, code);
         });
     }
 
-    fn map<T: Copy + Eq + Hash>(&mut self, rows: &LoadedRows, values: &[T], show: impl Fn(T) -> Shown<'static>) {
-        let mut known: HashMap<T, u32> = HashMap::new();
-        self.members.each(rows, values, |place, value| {
-            let code = *known.entry(*value).or_insert_with(|| self.add_shown(show(*value)));
+    fn map<T: Offset>(&mut self, rows: &LoadedRows, offsets: &[T], number: Number) {
+        let mut known: HashMap<u64, u32> = HashMap::new();
+        self.members.each(rows, offsets, |place, offset| {
+            let offset = offset.wide();
+            let code = *known
+                .entry(offset)
+                .or_insert_with(|| self.add_shown(number.shown(offset)));
             self.set(place, code);
         });
     }
@@ -221,14 +268,35 @@ impl<'q> Coder<'q> {
     }
 }
 
-/// Size of buckets and what to add to a number so that those of one bucket have one quotient; only for sizes that are
-/// the same everywhere.
-fn equal_parts(bucket: &Bucket) -> Option<(u64, u64)> {
-    let BucketSize::Number(size) = bucket.size else {
-        return None;
-    };
-    let size = (size as i64).max(1);
-    let shift = (bucket.offset as i64).checked_neg()?.rem_euclid(size);
-    // Sums of a time and a shift are below 2^64.
-    Some((size.cast_unsigned(), shift.cast_unsigned()))
+/// Buckets of one size.
+#[derive(Clone, Copy)]
+struct EqualParts {
+    size: u64,
+    /// What is added to a number so that those of one bucket have one quotient
+    shift: u64,
+}
+
+impl EqualParts {
+    /// `None` for sizes that are not the same everywhere.
+    fn new(bucket: &Bucket) -> Option<Self> {
+        let BucketSize::Number(size) = bucket.size else {
+            return None;
+        };
+        let size = (size as i64).max(1);
+        let shift = (bucket.offset as i64).checked_neg()?.rem_euclid(size);
+        Some(Self {
+            size: size.cast_unsigned(),
+            shift: shift.cast_unsigned(),
+        })
+    }
+
+    /// The bucket of a time below 2^63, so that the sum is below 2^64.
+    fn of(self, time: u64) -> u64 {
+        (time + self.shift) / self.size
+    }
+
+    /// The bucket's first time, and how many times it has. The first may be negative: it wraps.
+    fn range(self, bucket: u64) -> (u64, u64) {
+        ((bucket * self.size).wrapping_sub(self.shift), self.size)
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::members::Members;
 use crate::engine::error::StorageError;
+use crate::engine::numbers::{Offset, with_offsets};
 use crate::engine::rows::{Loaded, RowSource, Texts, Values};
 use crate::leaf::filter::Kept;
 use common::query::{Column, EMPTY_TEXT, double_text, field_text, is_attribute};
@@ -78,17 +79,31 @@ impl ColumnData<'_> {
             }
             Values::Dict { dict, codes } => {
                 let dict = ShownTexts::new(dict, attribute);
-                members.each(rows, codes, |place, code| visit(place, dict.get(*code as usize)));
+                let base = codes.base();
+                with_offsets!(codes, offsets => members.each(rows, offsets, |place, offset| {
+                    visit(place, dict.get(base.wrapping_add(offset.wide()) as usize));
+                }));
             }
             Values::Text(texts) => {
                 let shown = ShownTexts::new(texts, attribute);
                 members.each_index(rows, texts.len(), |place, i| visit(place, shown.get(i)));
             }
-            Values::Int(ints) => members.each(rows, ints, |place, int| visit(place, shown_int(*int, attribute))),
-            Values::UInt(ints) => members.each(rows, ints, |place, int| match i64::try_from(*int) {
-                Ok(int) => visit(place, shown_int(int, attribute)),
-                Err(_) => visit(place, Shown::Text(&int.to_string())),
-            }),
+            Values::Int(ints) => {
+                let base = ints.base();
+                with_offsets!(ints, offsets => members.each(rows, offsets, |place, offset| {
+                    visit(place, shown_int(base.wrapping_add(offset.wide()).cast_signed(), attribute));
+                }));
+            }
+            Values::UInt(ints) => {
+                let base = ints.base();
+                with_offsets!(ints, offsets => members.each(rows, offsets, |place, offset| {
+                    let number = base.wrapping_add(offset.wide());
+                    match i64::try_from(number) {
+                        Ok(int) => visit(place, shown_int(int, attribute)),
+                        Err(_) => visit(place, Shown::Text(&number.to_string())),
+                    }
+                }));
+            }
             Values::Double(doubles) => members.each(rows, doubles, |place, double| {
                 visit(place, shown_double(*double, &mut text));
             }),

@@ -1,7 +1,7 @@
 //! The rows of a source that count, by their place among each other: what is known of each of them takes no room for
 //! the rows between.
 
-use crate::engine::rows::{LoadedRows, RowSet};
+use crate::engine::rows::{LoadedRows, RankedRows, RowSet};
 
 /// Rows by place: the first is 0.
 pub(super) struct Members<'q> {
@@ -44,6 +44,17 @@ impl<'q> Members<'q> {
                     }
                 }
             }
+            (LoadedRows::Set(rows), true) => {
+                rows.rows()
+                    .iter()
+                    .zip(values)
+                    .for_each(|(row, v)| visit(row as usize, v));
+            }
+            (LoadedRows::Set(rows), false) => self.each_of_set(rows, |place, i| {
+                if let Some(value) = values.get(i) {
+                    visit(place, value);
+                }
+            }),
             (LoadedRows::Sparse(rows), false) if self.len * FEW < rows.len() => self.each_of_few(rows, values, visit),
             (LoadedRows::Sparse(rows), false) => {
                 for (row, value) in rows.iter().zip(values) {
@@ -51,6 +62,23 @@ impl<'q> Members<'q> {
                         visit(place, value);
                     }
                 }
+            }
+        }
+    }
+
+    /// Calls `visit` with the place of each row that counts and is a member of a set, and its place among those.
+    #[inline]
+    fn each_of_set(&self, set: &RankedRows, mut visit: impl FnMut(usize, usize)) {
+        let words = self.rows.words().iter().zip(set.rows().words());
+        let before = self.before.iter().zip(set.before());
+        for ((counting, members), (counting_before, members_before)) in words.zip(before) {
+            let mut both = counting & members;
+            while both != 0 {
+                let below = (both & both.wrapping_neg()) - 1;
+                let place = counting_before + (counting & below).count_ones();
+                let value = members_before + (members & below).count_ones();
+                visit(place as usize, value as usize);
+                both &= both - 1;
             }
         }
     }
@@ -72,6 +100,9 @@ impl<'q> Members<'q> {
 
     /// Calls `visit` with the number of each of `count` values whose row counts, and the row's place.
     pub(super) fn each_index(&self, rows: &LoadedRows, count: usize, mut visit: impl FnMut(usize, usize)) {
+        if let (LoadedRows::Set(rows), false) = (rows, self.before.is_empty()) {
+            return self.each_of_set(rows, visit);
+        }
         for (i, row) in rows.row_numbers(count).enumerate() {
             let place = if self.before.is_empty() {
                 Some(row as usize)
@@ -100,9 +131,12 @@ mod tests {
             let members = Members::new(&rows);
             let dense: Vec<u32> = (1..130).collect();
             let sparse: Vec<u32> = (0..130).step_by(3).collect();
+            let mut set = RowSet::empty(130);
+            sparse.iter().for_each(|row| set.insert(*row));
             for (at, values) in [
                 (LoadedRows::Dense { start: 1 }, dense),
-                (LoadedRows::Sparse(sparse.clone()), sparse),
+                (LoadedRows::Sparse(sparse.clone()), sparse.clone()),
+                (LoadedRows::Set(RankedRows::new(set).into()), sparse),
             ] {
                 let expected: Vec<(usize, u32)> = chosen
                     .iter()

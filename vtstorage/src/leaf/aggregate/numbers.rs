@@ -4,6 +4,7 @@ use super::accumulator::States;
 use super::columns::{ColumnData, Shown, ShownTexts};
 use super::grouping::{Assign, NONE};
 use super::update::Update;
+use crate::engine::numbers::{Numbers, Offset, with_offsets};
 use crate::engine::rows::{Loaded, LoadedRows, Texts, Values};
 use common::query::is_attribute;
 use common::query::logsql::stats::{State, Text};
@@ -16,19 +17,11 @@ pub(super) fn update<A: Assign>(update: &Update<'_, A>, data: ColumnData<'_>, st
         Some(Loaded {
             rows,
             values: Values::Int(ints),
-        }) => {
-            let ints = Sorted::new(update, rows, ints, |int| {
-                Some(*int).filter(|int| attribute || *int != 0)
-            });
-            ints.add(update, states)
-        }
+        }) => add_numbers(update, rows, ints, attribute, states),
         Some(Loaded {
             rows,
             values: Values::UInt(ints),
-        }) if ints.iter().all(|int| *int <= MOST) => {
-            let shown = |int: &u64| Some(int.cast_signed()).filter(|int| attribute || *int != 0);
-            Sorted::new(update, rows, ints, shown).add(update, states)
-        }
+        }) if ints.all_fit_signed() => add_numbers(update, rows, ints, attribute, states),
         Some(Loaded {
             rows,
             values: Values::Dict { dict, codes },
@@ -44,11 +37,23 @@ pub(super) fn update<A: Assign>(update: &Update<'_, A>, data: ColumnData<'_>, st
     }
 }
 
-/// Larger numbers are texts.
-const MOST: u64 = i64::MAX.cast_unsigned();
-
 /// So many pairs of groups and texts are counted in a table.
 const MAX_TABLE: usize = 1 << 20;
+
+/// Returns the number of rows without a value, by group.
+fn add_numbers<A: Assign>(
+    update: &Update<'_, A>,
+    rows: &LoadedRows,
+    ints: &Numbers,
+    attribute: bool,
+    states: &mut States<'_>,
+) -> Vec<u64> {
+    let base = ints.base();
+    let shown = |offset: u64| Some(base.wrapping_add(offset).cast_signed()).filter(|int| attribute || *int != 0);
+    with_offsets!(ints, offsets => {
+        Sorted::new(update, rows, offsets, |offset| shown(offset.wide())).add(update, states)
+    })
+}
 
 /// Numbers of the rows that count, group by group.
 struct Sorted {
@@ -104,20 +109,22 @@ fn add_dict<A: Assign>(
     update: &Update<'_, A>,
     rows: &LoadedRows,
     dict: &Texts,
-    codes: &[u32],
+    codes: &Numbers,
     attribute: bool,
     states: &mut States<'_>,
 ) -> Vec<u64> {
     let mut counts = vec![0u32; dict.len() * update.counts.len()];
     let mut missing = update.counts.to_vec();
-    update.columns.members.each(rows, codes, |place, code| {
+    let base = codes.base();
+    with_offsets!(codes, offsets => update.columns.members.each(rows, offsets, |place, offset| {
+        let code = base.wrapping_add(offset.wide()) as usize;
         let group = update.assign.group(place);
         if group != NONE
-            && let Some(count) = counts.get_mut(group as usize * dict.len() + *code as usize)
+            && let Some(count) = counts.get_mut(group as usize * dict.len() + code)
         {
             *count += 1;
         }
-    });
+    }));
     let shown = ShownTexts::new(dict, attribute);
     let mut texts: Vec<Option<Text>> = vec![None; dict.len()];
     for (group, counts) in counts.chunks(dict.len().max(1)).enumerate() {

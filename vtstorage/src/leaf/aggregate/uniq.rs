@@ -5,6 +5,7 @@ use super::coded::Coded;
 use super::columns::{ColumnData, Shown, ShownTexts};
 use super::grouping::{Assign, Combined, NONE};
 use super::update::Update;
+use crate::engine::numbers::{Offset, with_offsets};
 use crate::engine::rows::{Loaded, Values};
 use common::query::logsql::stats::State;
 use common::query::{double_text, is_attribute};
@@ -39,9 +40,11 @@ fn add_values<A: Assign>(update: &Update<'_, A>, data: ColumnData<'_>, states: &
         }) => {
             let mut pairs = Pairs::new(update.counts.len(), dict.len());
             let members = update.columns.members;
-            members.each(rows, codes, |place, code| {
-                pairs.insert(update.assign.group(place), *code)
-            });
+            let base = codes.base();
+            with_offsets!(codes, offsets => members.each(rows, offsets, |place, offset| {
+                let code = base.wrapping_add(offset.wide());
+                pairs.insert(update.assign.group(place), code as u32);
+            }));
             let texts = ShownTexts::new(dict, attribute);
             pairs.for_each(|group, code| {
                 if let (Some(state), Shown::Text(text)) = (states.get(group), texts.get(code)) {

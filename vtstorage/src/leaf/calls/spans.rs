@@ -185,7 +185,7 @@ impl Spans {
                     .map(|name| self.number(std::str::from_utf8(name).unwrap_or_default()))
                     .collect();
                 codes
-                    .into_iter()
+                    .iter()
                     .map(|code| names.get(code as usize).copied().unwrap_or_default())
                     .collect()
             }

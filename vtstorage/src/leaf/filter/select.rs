@@ -4,7 +4,8 @@
 use super::field::FieldTest;
 use super::text::{decimal, hex};
 use super::value::{AnyText, IdTest, IntTest, ValueTest};
-use crate::engine::rows::{Loaded, LoadedRows, RowSet, Texts, Values};
+use crate::engine::numbers::{Numbers, Offset, Offsets, with_offsets};
+use crate::engine::rows::{Loaded, LoadedRows, RankedRows, RowSet, Texts, Values};
 
 /// The rows that have a value for which `test` holds. Rows that are no `candidates` may be left out or not.
 pub(super) fn select(loaded: &Loaded, test: &ValueTest, candidates: &RowSet) -> RowSet {
@@ -23,8 +24,22 @@ pub(super) fn select(loaded: &Loaded, test: &ValueTest, candidates: &RowSet) -> 
         }
         Values::Dict { dict, codes } => select_dict(dict, codes, test, &picker),
         Values::Text(texts) => select_text(texts, test, &picker),
-        Values::Int(ints) => select_ints(ints, test.ints(), &picker),
-        Values::UInt(ints) => select_ints(ints, test.ints(), &picker),
+        Values::Int(ints) => select_ints(
+            &Ints {
+                numbers: ints,
+                signed: true,
+            },
+            test.ints(),
+            &picker,
+        ),
+        Values::UInt(ints) => select_ints(
+            &Ints {
+                numbers: ints,
+                signed: false,
+            },
+            test.ints(),
+            &picker,
+        ),
         Values::Double(doubles) => match test {
             ValueTest::Number { min, max } => picker.where_value(doubles, |d| *min <= d && d <= *max),
             ValueTest::Field(field) if let Some((min, max)) = field.bounds() => {
@@ -75,6 +90,7 @@ impl Picker<'_> {
                 rows.iter().take(count).for_each(|row| set.insert(*row));
                 set
             }
+            LoadedRows::Set(rows) => rows.rows().clone(),
         }
     }
 
@@ -104,6 +120,7 @@ impl Picker<'_> {
                     .filter(|(_, v)| hit(**v))
                     .for_each(|(row, _)| set.insert(*row));
             }
+            LoadedRows::Set(rows) => insert_members(rows, values, hit, &mut set),
         }
         set
     }
@@ -116,8 +133,7 @@ impl Picker<'_> {
     /// Tests the numbers of values of candidates only.
     fn where_index(&self, count: usize, mut hit: impl FnMut(usize) -> bool) -> RowSet {
         let mut set = self.none();
-        for i in 0..count {
-            let row = self.rows.row(i);
+        for (i, row) in self.rows.row_numbers(count).enumerate() {
             if self.candidates.contains(row) && hit(i) {
                 set.insert(row);
             }
@@ -126,28 +142,55 @@ impl Picker<'_> {
     }
 }
 
-fn select_dict(dict: &Texts, codes: &[u32], test: &ValueTest, picker: &Picker<'_>) -> RowSet {
+/// Inserts the members whose values are chosen; value `i` is that of the member with `i` members before it.
+fn insert_members<T: Copy>(rows: &RankedRows, values: &[T], hit: impl Fn(T) -> bool, set: &mut RowSet) {
+    let mut values = values.iter();
+    for (word, members) in rows.rows().words().iter().enumerate() {
+        let (mut left, mut bits) = (*members, 0);
+        while left != 0 {
+            let bit = left & left.wrapping_neg();
+            if values.next().is_some_and(|value| hit(*value)) {
+                bits |= bit;
+            }
+            left ^= bit;
+        }
+        set.insert_word(word, bits);
+    }
+}
+
+fn select_dict(dict: &Texts, codes: &Numbers, test: &ValueTest, picker: &Picker<'_>) -> RowSet {
     if (picker.candidates.count() as usize) < dict.len() / 2 {
         // Few rows are left: most of the dictionary need not be looked at.
         let mut known: Vec<Option<bool>> = vec![None; dict.len()];
-        return picker.where_value_dear(codes, |code| {
-            let code = *code as usize;
+        return picker.where_index(codes.len(), |i| {
+            let code = codes.get(i).unwrap_or_default() as usize;
             known
                 .get_mut(code)
                 .is_some_and(|known| *known.get_or_insert_with(|| test.text(dict.get(code))))
         });
     }
     let matching: Vec<bool> = dict.iter().map(|text| test.text(text)).collect();
-    let mut hits = matching
-        .iter()
-        .enumerate()
-        .filter(|(_, hit)| **hit)
-        .map(|(code, _)| code as u32);
-    match (hits.next(), hits.next()) {
-        (None, _) => picker.none(),
-        (Some(only), None) => picker.where_value(codes, |code| code == only),
-        _ => picker.where_value(codes, |code| matching.get(code as usize).copied().unwrap_or_default()),
+    let hits = matching.iter().filter(|hit| **hit).count();
+    if hits == 0 {
+        return picker.none();
     }
+    if hits == dict.len() {
+        return picker.every(codes.len());
+    }
+    let base = codes.base();
+    if hits == 1 {
+        let only = matching.iter().position(|hit| *hit).unwrap_or_default() as u64;
+        let bounds = (i128::from(only), i128::from(only));
+        let codes = Ints {
+            numbers: codes,
+            signed: false,
+        };
+        return select_within(&codes, bounds, picker);
+    }
+    with_offsets!(codes, offsets => picker.where_value(offsets, |offset| {
+        let code = base.wrapping_add(offset.wide());
+        matching.get(code as usize).copied().unwrap_or_default()
+    }))
 }
 
 fn select_text(texts: &Texts, test: &ValueTest, picker: &Picker<'_>) -> RowSet {
@@ -185,6 +228,8 @@ fn select_containing(texts: &Texts, needle: &memchr::memmem::Finder<'_>, picker:
     let mut set = picker.none();
     let (bytes, ends) = texts.parts();
     let (mut from, mut text) = (0, 0);
+    let mut rows = picker.rows.row_numbers(texts.len());
+    let mut passed = 0;
     while let Some(at) = bytes.get(from..).and_then(|rest| needle.find(rest)).map(|at| from + at) {
         while ends.get(text).is_some_and(|end| *end as usize <= at) {
             text += 1;
@@ -193,7 +238,10 @@ fn select_containing(texts: &Texts, needle: &memchr::memmem::Finder<'_>, picker:
             break;
         };
         if at + needle.needle().len() <= end {
-            set.insert(picker.rows.row(text));
+            if let Some(row) = rows.nth(text - passed) {
+                set.insert(row);
+            }
+            passed = text + 1;
             from = end;
         } else {
             from = at + 1;
@@ -203,60 +251,108 @@ fn select_containing(texts: &Texts, needle: &memchr::memmem::Finder<'_>, picker:
 }
 
 /// Whole numbers of a column.
-trait Whole: Copy + PartialOrd + Into<i128> + TryFrom<i128> {
-    const LEAST: i128;
-    const MOST: i128;
-    fn as_double(self) -> f64;
-    fn digits(self, buffer: &mut [u8; 20]) -> &[u8];
+struct Ints<'n> {
+    numbers: &'n Numbers,
+    signed: bool,
 }
 
-impl Whole for i64 {
-    const LEAST: i128 = i64::MIN as i128;
-    const MOST: i128 = i64::MAX as i128;
-
-    fn as_double(self) -> f64 {
-        self as f64
+impl Ints<'_> {
+    fn base(&self) -> i128 {
+        self.whole(self.numbers.base())
     }
 
-    fn digits(self, buffer: &mut [u8; 20]) -> &[u8] {
-        decimal(self.unsigned_abs(), self < 0, buffer)
+    fn whole(&self, number: u64) -> i128 {
+        if self.signed {
+            i128::from(number.cast_signed())
+        } else {
+            i128::from(number)
+        }
+    }
+
+    /// The rows whose number is chosen, by a test that costs little.
+    fn pick(&self, picker: &Picker<'_>, hit: impl Fn(i128) -> bool) -> RowSet {
+        let base = self.numbers.base();
+        with_offsets!(self.numbers, offsets => {
+            picker.where_value(offsets, |offset| hit(self.whole(base.wrapping_add(offset.wide()))))
+        })
+    }
+
+    /// The rows whose number, as a double, is chosen.
+    fn pick_double(&self, picker: &Picker<'_>, hit: impl Fn(f64) -> bool) -> RowSet {
+        let base = self.numbers.base();
+        if self.signed {
+            let double = |offset| base.wrapping_add(offset).cast_signed() as f64;
+            with_offsets!(self.numbers, offsets => picker.where_value(offsets, |o| hit(double(o.wide()))))
+        } else {
+            let double = |offset| base.wrapping_add(offset) as f64;
+            with_offsets!(self.numbers, offsets => picker.where_value(offsets, |o| hit(double(o.wide()))))
+        }
     }
 }
 
-impl Whole for u64 {
-    const LEAST: i128 = 0;
-    const MOST: i128 = u64::MAX as i128;
-
-    fn as_double(self) -> f64 {
-        self as f64
-    }
-
-    fn digits(self, buffer: &mut [u8; 20]) -> &[u8] {
-        decimal(self, false, buffer)
-    }
-}
-
-fn select_ints<T: Whole>(ints: &[T], test: IntTest<'_>, picker: &Picker<'_>) -> RowSet {
+fn select_ints(ints: &Ints<'_>, test: IntTest<'_>, picker: &Picker<'_>) -> RowSet {
     match test {
         IntTest::Never => picker.none(),
-        IntTest::Always => picker.every(ints.len()),
-        IntTest::Within(min, max) => match (T::try_from(min.max(T::LEAST)), T::try_from(max.min(T::MOST))) {
-            (Ok(min), Ok(max)) => picker.where_value(ints, |int| min <= int && int <= max),
-            _ => picker.none(),
-        },
-        IntTest::Near(min, max) => picker.where_value(ints, |int| min <= int.as_double() && int.as_double() <= max),
-        IntTest::NearNotZero(min, max) => picker.where_value(ints, |int| {
-            let double = int.as_double();
-            double != 0.0 && min <= double && double <= max
-        }),
-        IntTest::OneOf(wanted) => picker.where_value(ints, |int| wanted.binary_search(&int.into()).is_ok()),
+        IntTest::Always => picker.every(ints.numbers.len()),
+        IntTest::Within(min, max) => select_within(ints, (min, max), picker),
+        IntTest::Near(min, max) => ints.pick_double(picker, |double| min <= double && double <= max),
+        IntTest::NearNotZero(min, max) => {
+            ints.pick_double(picker, |double| double != 0.0 && min <= double && double <= max)
+        }
+        IntTest::OneOf(wanted) => ints.pick(picker, |int| wanted.binary_search(&int).is_ok()),
         IntTest::Text(text, zero) => {
             let mut buffer = [0; 20];
-            picker.where_value_dear(ints, |int| match zero {
-                Some(zero) if int.as_double() == 0.0 => zero,
-                _ => text.matches(int.digits(&mut buffer)),
+            picker.where_index(ints.numbers.len(), |i| {
+                let number = ints.numbers.get(i).unwrap_or_default();
+                let negative = ints.signed && number.cast_signed() < 0;
+                let size = if negative { number.wrapping_neg() } else { number };
+                match zero {
+                    Some(zero) if number == 0 => zero,
+                    _ => text.matches(decimal(size, negative, &mut buffer)),
+                }
             })
         }
+    }
+}
+
+/// Compares offsets, in their own width where they do not wrap.
+fn select_within(ints: &Ints<'_>, (min, max): (i128, i128), picker: &Picker<'_>) -> RowSet {
+    let (least, most) = (min.saturating_sub(ints.base()), max.saturating_sub(ints.base()));
+    match ints.numbers.offsets() {
+        Offsets::U8(offsets) => offsets_within(offsets, least, most.min(i128::from(u8::MAX)), picker),
+        Offsets::U16(offsets) => offsets_within(offsets, least, most.min(i128::from(u16::MAX)), picker),
+        Offsets::U32(offsets) => offsets_within(offsets, least, most.min(i128::from(u32::MAX)), picker),
+        Offsets::U64(offsets) => {
+            let base = ints.numbers.base();
+            // Flipping the sign makes the unsigned order the signed one.
+            let flip = if ints.signed { 0 } else { 1 << 63 };
+            let shown = |number: u64| (number ^ flip).cast_signed();
+            let (least, most) = if ints.signed {
+                (i128::from(i64::MIN), i128::from(i64::MAX))
+            } else {
+                (0, i128::from(u64::MAX))
+            };
+            if min > most || max < least || min > max {
+                return picker.none();
+            }
+            let (min, max) = (shown(min.max(least) as u64), shown(max.min(most) as u64));
+            picker.where_value(offsets, |offset| {
+                let number = shown(base.wrapping_add(offset));
+                min <= number && number <= max
+            })
+        }
+    }
+}
+
+fn offsets_within<T: Copy + PartialOrd + TryFrom<i128>>(
+    offsets: &[T],
+    least: i128,
+    most: i128,
+    picker: &Picker<'_>,
+) -> RowSet {
+    match (T::try_from(least.max(0)), T::try_from(most)) {
+        (Ok(least), Ok(most)) => picker.where_value(offsets, |offset| least <= offset && offset <= most),
+        _ => picker.none(),
     }
 }
 

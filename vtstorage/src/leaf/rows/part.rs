@@ -3,6 +3,7 @@
 use super::set_of;
 use super::source::Reader;
 use crate::engine::error::StorageError;
+use crate::engine::numbers::Numbers;
 use crate::engine::rows::{Loaded, LoadedRows, RowSet, RowSource, Texts, Values};
 use common::query::{Column, ColumnRows, RowPart, RowValues};
 use common::value::AttrValue;
@@ -52,9 +53,12 @@ fn row_values(loaded: &Loaded, want: &RowSet) -> RowValues {
         Values::Const { value, count } => RowValues::Values(picked.values(*count, |_| Some(value.clone()))),
         Values::Dict { dict, codes } => dictionary(dict, codes, &picked),
         Values::Text(texts) => picked.attributes(texts.len(), |i| text(texts.get(i)).into()),
-        Values::Int(ints) => picked.each(ints, |int| AttrValue::Int(*int)),
-        Values::UInt(ints) => picked.each(ints, |int| {
-            i64::try_from(*int).map_or_else(|_| int.to_string().into(), AttrValue::Int)
+        Values::Int(ints) => picked.attributes(ints.len(), |i| {
+            AttrValue::Int(ints.get(i).unwrap_or_default().cast_signed())
+        }),
+        Values::UInt(ints) => picked.attributes(ints.len(), |i| {
+            let int = ints.get(i).unwrap_or_default();
+            i64::try_from(int).map_or_else(|_| int.to_string().into(), AttrValue::Int)
         }),
         Values::Double(doubles) => picked.each(doubles, |double| AttrValue::Double(*double)),
         Values::Bool(bools) => picked.each(bools, |bool| AttrValue::Bool(*bool)),
@@ -70,11 +74,11 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 /// Makes a text of each entry that is in use.
-fn dictionary(dict: &Texts, codes: &[u32], picked: &Picked<'_>) -> RowValues {
+fn dictionary(dict: &Texts, codes: &Numbers, picked: &Picked<'_>) -> RowValues {
     let mut known: Vec<Option<u32>> = vec![None; dict.len()];
     let mut values: Vec<Arc<str>> = Vec::new();
     let codes = picked.values(codes.len(), |i| {
-        let code = *codes.get(i)? as usize;
+        let code = codes.get(i)? as usize;
         let known = known.get_mut(code)?;
         Some(*known.get_or_insert_with(|| {
             values.push(text(dict.get(code)).into());

@@ -194,29 +194,18 @@ impl Walk {
 /// Calls `visit` with each number and its row.
 fn each_number(loaded: &Loaded, mut visit: impl FnMut(u32, Number)) {
     let Loaded { rows, values } = loaded;
-    let mut each = |i: usize, number: Option<Number>| {
-        if let Some(number) = number {
-            visit(rows.row(i), number);
+    let mut at = rows.row_numbers(values.len());
+    let mut each = |number: Option<Number>| {
+        if let (Some(row), Some(number)) = (at.next(), number) {
+            visit(row, number);
         }
     };
     match values {
-        Values::Const { value, count } => (0..*count).for_each(|i| each(i, number_of(value))),
-        Values::Int(ints) => ints
-            .iter()
-            .enumerate()
-            .for_each(|(i, int)| each(i, Some(Number::whole((*int).into())))),
-        Values::UInt(ints) => ints
-            .iter()
-            .enumerate()
-            .for_each(|(i, int)| each(i, Some(Number::whole((*int).into())))),
-        Values::Double(doubles) => doubles
-            .iter()
-            .enumerate()
-            .for_each(|(i, double)| each(i, Number::double(*double))),
-        Values::Mixed(values) => values
-            .iter()
-            .enumerate()
-            .for_each(|(i, value)| each(i, number_of(value))),
+        Values::Const { value, count } => (0..*count).for_each(|_| each(number_of(value))),
+        Values::Int(ints) => ints.iter_signed().for_each(|int| each(Some(Number::whole(int.into())))),
+        Values::UInt(ints) => ints.iter().for_each(|int| each(Some(Number::whole(int.into())))),
+        Values::Double(doubles) => doubles.iter().for_each(|double| each(Number::double(*double))),
+        Values::Mixed(values) => values.iter().for_each(|value| each(number_of(value))),
         Values::Dict { .. } | Values::Text(_) | Values::Bool(_) | Values::TraceIds(_) | Values::SpanIds(_) => {}
     }
 }
