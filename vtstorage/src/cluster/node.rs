@@ -219,7 +219,7 @@ impl ClusterNode {
         self.core.consensus.snapshot().await
     }
 
-    /// Ends all that the node does in the cluster. The disk may be used by others when it returns.
+    /// Ends all that the node does in the cluster. Nothing is written when it returns.
     pub async fn shutdown(&self) {
         let mut tasks = std::mem::take(&mut *self.tasks.lock());
         tasks.shutdown().await;

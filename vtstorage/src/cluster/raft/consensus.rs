@@ -246,7 +246,7 @@ impl Consensus {
         triggered.map_err(|fatal| ConsensusError::Ended(fatal.to_string()))
     }
 
-    /// Ends it. The disk may be used by others when it returns.
+    /// Ends it. Nothing is written when it returns; its last tasks may hold the disk a moment longer.
     pub(crate) async fn shutdown(&self) {
         if let Err(error) = self.raft.shutdown().await {
             tracing::error!(%error, "the consensus ended badly");

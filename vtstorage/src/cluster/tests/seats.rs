@@ -10,6 +10,7 @@ use common::http::{App, ConnectionLimits, Lifecycle, serve};
 use common::rpc::{Credentials, guarded};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -126,6 +127,17 @@ impl Seat {
     }
 }
 
+/// The tasks of a node that was stopped may hold its disk for a moment.
+async fn open_when_free(path: &Path) -> RocksDisk {
+    let opened = Mutex::new(None);
+    until("the disk can be opened", async || {
+        *opened.lock() = RocksDisk::open(path).ok();
+        opened.lock().is_some()
+    })
+    .await;
+    opened.into_inner().expect("it is open")
+}
+
 /// A cluster of such nodes.
 pub(super) struct Cluster {
     kind: Kind,
@@ -179,7 +191,7 @@ impl Cluster {
         let seat = &mut self.seats[at];
         let disk: Arc<dyn MetaDisk> = match self.kind {
             Kind::Memory => seat.disk.clone(),
-            Kind::Sockets => Arc::new(RocksDisk::open(&seat.root.path().join("meta")).unwrap()),
+            Kind::Sockets => Arc::new(open_when_free(&seat.root.path().join("meta")).await),
         };
         let peers: Arc<dyn Peers> = match self.kind {
             Kind::Memory => Arc::new(From {
