@@ -12,6 +12,7 @@ pub mod pipes;
 mod row_store;
 pub mod rows;
 pub mod stats;
+pub mod syslog;
 
 pub use account::Account;
 pub use error::ExecError;

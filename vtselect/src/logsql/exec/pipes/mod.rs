@@ -129,14 +129,17 @@ pub(super) fn build(node: &Node, context: &ExecContext) -> Result<Box<dyn Pipe>,
         Node::Uniq(shape) => Box::new(uniq::Uniq::new(shape, account())),
         Node::UnpackJson(shape) => block(unpack::Unpack::json(shape, condition(&shape.condition)?)),
         Node::UnpackLogfmt(shape) => block(unpack::Unpack::logfmt(shape, condition(&shape.condition)?)),
+        Node::UnpackSyslog(shape) => {
+            let condition = condition(&shape.condition)?;
+            block(unpack::Unpack::syslog(shape, condition, context.now))
+        }
         Node::UnpackWords(shape) => block(unpack_words::UnpackWords::new(shape)),
         Node::Unroll(shape) => Box::new(unroll::Unroll::new(shape, condition(&shape.condition)?)),
         Node::BlockStats(_)
         | Node::QueryStats(_)
         | Node::SetStreamFields(_)
         | Node::StatsRemote(_)
-        | Node::StreamContext(_)
-        | Node::UnpackSyslog(_) => return Err(ExecError::unsupported_pipe(node.name())),
+        | Node::StreamContext(_) => return Err(ExecError::unsupported_pipe(node.name())),
     })
 }
 

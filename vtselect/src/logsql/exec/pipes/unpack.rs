@@ -1,6 +1,7 @@
-//! `unpack_json`, `unpack_logfmt`: the fields in a text as fields of the row.
+//! `unpack_json`, `unpack_logfmt`, `unpack_syslog`: the fields in a text as fields of the row.
 
 use super::super::super::ast::{FieldPattern, pipes};
+use super::super::syslog::{self, Clock};
 use super::super::{Rows, Text, json, logfmt};
 use super::overwrite::FieldWriter;
 use super::{Condition, Transform};
@@ -8,7 +9,14 @@ use super::{Condition, Transform};
 pub(super) struct Unpack {
     shape: pipes::Unpack,
     condition: Condition,
-    json: bool,
+    form: Form,
+}
+
+/// How the text has fields.
+enum Form {
+    Json,
+    Logfmt,
+    Syslog(Clock),
 }
 
 impl Unpack {
@@ -17,7 +25,7 @@ impl Unpack {
         Self {
             shape,
             condition,
-            json: true,
+            form: Form::Json,
         }
     }
 
@@ -26,17 +34,40 @@ impl Unpack {
         Self {
             shape,
             condition,
-            json: false,
+            form: Form::Logfmt,
+        }
+    }
+
+    /// `now` is unix nanoseconds.
+    pub(super) fn syslog(shape: &pipes::UnpackSyslog, condition: Condition, now: i64) -> Self {
+        let overwrite = match shape.keep_original_fields {
+            true => pipes::Overwrite::KeepOriginal,
+            false => pipes::Overwrite::Always,
+        };
+        Self {
+            shape: pipes::Unpack {
+                condition: None,
+                from: shape.from.clone(),
+                fields: Vec::new(),
+                result_prefix: shape.result_prefix.clone(),
+                overwrite,
+            },
+            condition,
+            form: Form::Syslog(Clock {
+                now,
+                offset: shape.offset.as_ref().map_or(0, |(offset, _)| *offset),
+            }),
         }
     }
 
     /// The fields in the text that the pipe asks for, under their new names.
     fn fields(&self, text: &str) -> Vec<(Text, Text)> {
-        let found = match self.json {
-            true if !text.starts_with('{') => return Vec::new(),
-            true => json::object_fields(text, json::MAX_NAME).unwrap_or_default(),
-            false if text.is_empty() => return Vec::new(),
-            false => logfmt::read(text),
+        let found = match &self.form {
+            Form::Json if !text.starts_with('{') => return Vec::new(),
+            Form::Json => json::object_fields(text, json::MAX_NAME).unwrap_or_default(),
+            Form::Logfmt if text.is_empty() => return Vec::new(),
+            Form::Logfmt => logfmt::read(text),
+            Form::Syslog(clock) => syslog::read(text, *clock),
         };
         let fields = &self.shape.fields;
         let missing = fields
