@@ -1,6 +1,8 @@
 //! A cluster of real processes for tests: storage, insert and select nodes on the loopback interface, each on an address
 //! that it keeps over restarts.
 
+use crate::load::MAX_TRACES;
+use crate::netns::Network;
 use crate::process::{Options, PATIENCE, Program, Server};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -29,7 +31,7 @@ impl Default for Layout {
             select: 1,
             replication_factor: 2,
             storage_flags: Vec::new(),
-            select_flags: Vec::new(),
+            select_flags: vec![format!("--search.maxTraces={MAX_TRACES}")],
         }
     }
 }
@@ -54,54 +56,98 @@ impl Layout {
         self
     }
 
-    /// Starts the cluster and waits until it is formed and all nodes serve.
+    /// Starts the cluster on the loopback interface and waits until it is formed and all nodes serve.
     ///
     /// # Panics
     /// With the log of a node that does not come up.
     pub fn start(self) -> Cluster {
-        let addrs = free_addrs(self.storage);
-        let peers = list(&addrs);
+        let mut places = free_addrs(self.storage + self.insert + self.select).into_iter();
+        self.start_at(&mut move || Place {
+            addr: places.next().expect("an address for each node"),
+            prefix: Vec::new(),
+        })
+    }
+
+    /// As [`Self::start`], on hosts of `network`: those of the storage nodes, then of the insert, then of the select nodes.
+    ///
+    /// # Panics
+    /// With the log of a node that does not come up.
+    pub fn start_on(self, network: &Network, hosts: &[u8]) -> Cluster {
+        let mut places = hosts.iter().zip(FIRST_PORT..);
+        self.start_at(&mut move || {
+            let (host, port) = places.next().expect("a host for each node");
+            Place {
+                addr: (network.addr(*host), port).into(),
+                prefix: network.prefix(*host).into(),
+            }
+        })
+    }
+
+    fn start_at(self, next: &mut dyn FnMut() -> Place) -> Cluster {
+        let mut take = |count: usize| -> Vec<Place> { (0..count).map(|_| next()).collect() };
+        let (storage, insert, select) = (take(self.storage), take(self.insert), take(self.select));
+        let peers: Vec<String> = storage.iter().map(|place| place.addr.to_string()).collect();
+        let peers = peers.join(",");
         let storage = thread::scope(|scope| {
-            let start = |addr: &SocketAddr| self.storage_node(*addr, &peers).start();
-            let nodes: Vec<_> = addrs.iter().map(|addr| scope.spawn(move || start(addr))).collect();
+            let start = |place: &Place| self.storage_node(place, &peers).start();
+            let nodes: Vec<_> = storage.iter().map(|place| scope.spawn(move || start(place))).collect();
             let nodes = nodes.into_iter().map(|node| node.join().expect("a storage node"));
             nodes.collect::<Vec<_>>()
         });
-        let front = |program, count, flags: &[String]| {
-            let node = |addr| self.front_node(program, addr, &peers, flags).start();
-            free_addrs(count).into_iter().map(node).collect()
+        let front = |program, places: &[Place], flags: &[String]| {
+            let start = |place: &Place| front_node(program, place, &peers, flags).start();
+            places.iter().map(start).collect()
         };
         let cluster = Cluster {
-            insert: front(Program::Insert, self.insert, &[]),
-            select: front(Program::Select, self.select, &self.select_flags),
+            insert: front(Program::Insert, &insert, &[]),
+            select: front(Program::Select, &select, &self.select_flags),
             storage,
         };
         cluster.wait_in_sync();
         cluster
     }
 
-    fn storage_node(&self, addr: SocketAddr, peers: &str) -> Options {
-        let mut options = Options::of(Program::Storage)
-            .addr(addr)
+    fn storage_node(&self, place: &Place, peers: &str) -> Options {
+        let options = place
+            .options(Program::Storage)
             .flag(format!("--cluster.peers={peers}"))
-            .flag(format!("--cluster.advertiseAddr={addr}"))
+            .flag(format!("--cluster.advertiseAddr={}", place.addr))
             .flag(format!("--replicationFactor={}", self.replication_factor));
-        for flag in &self.storage_flags {
-            options = options.flag(flag);
-        }
-        options
-    }
-
-    fn front_node(&self, program: Program, addr: SocketAddr, peers: &str, flags: &[String]) -> Options {
-        let mut options = Options::of(program).addr(addr).flag(format!("--storageNode={peers}"));
-        for flag in flags {
-            options = options.flag(flag);
-        }
-        options
+        self.storage_flags.iter().fold(options, Options::flag)
     }
 }
 
+/// The port of the first node, where nodes have hosts of their own.
+const FIRST_PORT: u16 = 10_491;
+
+/// Where a node runs.
+struct Place {
+    addr: SocketAddr,
+    prefix: Vec<String>,
+}
+
+impl Place {
+    fn options(&self, program: Program) -> Options {
+        Options::of(program).addr(self.addr).prefix(self.prefix.clone())
+    }
+}
+
+fn front_node(program: Program, place: &Place, peers: &str, flags: &[String]) -> Options {
+    let options = place.options(program).flag(format!("--storageNode={peers}"));
+    flags.iter().fold(options, Options::flag)
+}
+
 impl Cluster {
+    /// Starts another select node, on any free port.
+    ///
+    /// # Panics
+    /// With its log, when it does not come up.
+    pub fn another_select(&self, flags: &[String]) -> Server {
+        let peers: Vec<String> = self.storage.iter().map(|node| node.http_addr().to_string()).collect();
+        let options = Options::of(Program::Select).flag(format!("--storageNode={}", peers.join(",")));
+        flags.iter().fold(options, Options::flag).start()
+    }
+
     /// Base URLs of the insert nodes.
     pub fn insert_urls(&self) -> Vec<String> {
         self.insert.iter().map(|node| node.url("")).collect()
@@ -189,9 +235,4 @@ fn free_addrs(count: usize) -> Vec<SocketAddr> {
     let listen = |_| TcpListener::bind("127.0.0.1:0").expect("a free port");
     let listeners: Vec<TcpListener> = (0..count).map(listen).collect();
     listeners.iter().map(|l| l.local_addr().expect("an address")).collect()
-}
-
-fn list(addrs: &[SocketAddr]) -> String {
-    let addrs: Vec<String> = addrs.iter().map(ToString::to_string).collect();
-    addrs.join(",")
 }

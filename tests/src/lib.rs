@@ -4,5 +4,6 @@ pub mod cluster;
 pub mod conformance;
 pub mod contract_suite;
 pub mod load;
+pub mod netns;
 pub mod process;
 pub mod sample;

@@ -227,9 +227,7 @@ impl Load {
     /// When there is an answer and it is not so.
     pub fn check_count(&self, server: &Client) -> bool {
         let least = self.spans(Entry::is_stored);
-        let query = format!("resource_attr:service.name:={} | stats count() n", self.service());
-        let query = query.replace(' ', "%20").replace('|', "%7C");
-        let Some(body) = server.try_complete(&format!("/select/logsql/query?query={query}")) else {
+        let Some(body) = server.try_complete(&self.count_path("query")) else {
             return false;
         };
         let most = self.spans(|_| true);
@@ -240,6 +238,15 @@ impl Load {
             "{counted} spans counted, not {least} to {most}"
         );
         true
+    }
+
+    /// Asks a LogsQL endpoint for the number of spans, as `n`.
+    pub fn count_path(&self, endpoint: &str) -> String {
+        let query = format!(
+            "%22resource_attr:service.name%22:=%22{}%22%20%7C%20stats%20count()%20n",
+            self.service()
+        );
+        format!("/select/logsql/{endpoint}?query={query}")
     }
 
     fn spans(&self, which: impl Fn(&Entry) -> bool) -> usize {
@@ -604,8 +611,9 @@ struct FoundSpan {
 }
 
 fn ask(server: &Client, query: &str) -> Answer {
-    let (status, body) = server.get(&format!("/select/jaeger/api/traces?{query}"));
-    assert_eq!(status, 200, "{query}: {body}");
+    let body = server
+        .try_complete(&format!("/select/jaeger/api/traces?{query}"))
+        .expect("an answer");
     serde_json::from_str(&body).unwrap_or_else(|error| panic!("{query}: {error}"))
 }
 

@@ -1,0 +1,9 @@
+//! Faults of a cluster of real processes, under load: a module for each, named after the fault. In all of them no export
+//! fails beyond one retry, no read is short without saying so, and afterwards everything is there once.
+
+mod cut_network;
+mod killed_front_nodes;
+mod killed_leader;
+mod killed_storage_node;
+mod rolling_restart;
+mod under_load;

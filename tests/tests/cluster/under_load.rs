@@ -1,0 +1,45 @@
+//! Load on a cluster while something happens to it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tests::cluster::Cluster;
+use tests::load::{self, Load};
+use tests::process::Client;
+
+const LANES: u8 = 3;
+
+/// Held by each test: clusters that share few cores would time each other out.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A load of today's spans.
+pub fn load(tag: u16) -> Load {
+    let seed = std::env::var("VT_CLUSTER_SEED").map_or_else(|_| load::now(), |text| text.parse().expect("a number"));
+    println!("VT_CLUSTER_SEED={seed}");
+    Load::new(seed, tag, &[0])
+}
+
+/// Runs `act` while exporters send to the insert nodes and a reader counts all the time; one that gets no answer at all
+/// goes on with the next node. Requests are acknowledged before `act` begins, and after it has ended.
+pub fn run(cluster: &mut Cluster, load: &Load, act: impl FnOnce(&mut Cluster)) {
+    let urls = cluster.insert_urls();
+    let selects: Vec<Client> = cluster.select.iter().map(|node| (**node).clone()).collect();
+    std::thread::scope(|scope| {
+        for lane in 0..LANES {
+            let urls = &urls;
+            scope.spawn(move || load.run_on(lane, urls, Duration::from_millis(5)));
+        }
+        scope.spawn(|| {
+            while load.proceeds() {
+                let answered = selects.iter().any(|select| load.check_count(select));
+                assert!(answered, "no select node answers");
+            }
+        });
+        let _stop = load.stop_on_drop();
+        load.wait_for_acknowledged(50);
+        act(cluster);
+        load.wait_for_acknowledged(load.acknowledged() + 50);
+    });
+}
