@@ -15,6 +15,7 @@ use common::memory::MemoryStore;
 use data::DataSet;
 use std::sync::Arc;
 use target::Target;
+use tests::cluster::Layout;
 use tests::process::Server;
 use vtstorage::{Engine, StorageConfig};
 
@@ -50,4 +51,14 @@ fn over_the_engine() {
 #[test]
 fn over_a_process() {
     all(&Target::process(Server::new()));
+}
+
+#[test]
+fn over_a_cluster() {
+    all(&Target::cluster(Layout::default().replication_factor(1).start()));
+}
+
+#[test]
+fn over_a_cluster_with_replicas() {
+    all(&Target::cluster(Layout::default().start()));
 }

@@ -5,7 +5,9 @@ use common::ids::{RequestId, TenantId};
 use opentelemetry_proto::tonic::trace::v1::TracesData;
 use prost::Message;
 use serde_json::Value;
+use std::any::Any;
 use std::sync::Arc;
+use tests::cluster::Cluster;
 use tests::process::Server;
 use tokio::runtime::Runtime;
 use vtselect::SelectConfig;
@@ -62,13 +64,24 @@ impl Target {
         Self::new(format!("http://{address}/select/jaeger"), Box::new(write))
     }
 
-    /// A `vtsingle` process: spans go in through its OTLP receiver.
+    /// A `vtsingle` process.
     pub fn process(server: Server) -> Self {
-        let base = server.url("/select/jaeger");
+        Self::processes(server.url(""), server.url("/select/jaeger"), Box::new(server))
+    }
+
+    /// A cluster, through its first insert and its first select node.
+    pub fn cluster(cluster: Cluster) -> Self {
+        let (insert, select) = (cluster.insert[0].url(""), cluster.select[0].url("/select/jaeger"));
+        Self::processes(insert, select, Box::new(cluster))
+    }
+
+    /// Spans go in through an OTLP receiver, at the URL `insert`. The processes live as long as `keep`.
+    fn processes(insert: String, base: String, keep: Box<dyn Any>) -> Self {
         let agent = agent();
         let write = move |account: u32, otlp: &Value| {
+            let _running = &keep;
             let request = agent
-                .post(server.url("/insert/opentelemetry/v1/traces"))
+                .post(format!("{insert}/insert/opentelemetry/v1/traces"))
                 .header("AccountID", account.to_string())
                 .content_type("application/json");
             let reply = reply(request.send(otlp.to_string()).expect("an answer"));

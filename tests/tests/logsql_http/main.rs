@@ -1,4 +1,5 @@
-//! LogsQL's HTTP API, endpoint by endpoint, as clients call it: on the reference store and on the storage engine.
+//! LogsQL's HTTP API, endpoint by endpoint, as clients call it: on the reference store, on the storage engine, and on a
+//! cluster.
 
 mod clients;
 mod data;
@@ -29,6 +30,21 @@ macro_rules! on_each_store {
         #[test]
         fn on_the_blocks_of_the_engine() {
             let target = target::Target::engine();
+            data::write(&target);
+            target.settle();
+            $($case(&target);)+
+        }
+
+        #[test]
+        fn on_a_cluster() {
+            let target = target::Target::cluster(1);
+            data::write(&target);
+            $($case(&target);)+
+        }
+
+        #[test]
+        fn on_the_blocks_of_a_cluster_with_replicas() {
+            let target = target::Target::cluster(2);
             data::write(&target);
             target.settle();
             $($case(&target);)+

@@ -11,6 +11,8 @@ use prost::Message;
 use serde_json::Value;
 use std::any::Any;
 use std::sync::Arc;
+use tests::cluster::{Cluster, Layout};
+use tests::process::Server;
 use tokio::runtime::Runtime;
 use vtselect::SelectConfig;
 use vtstorage::{Engine, StorageConfig};
@@ -22,11 +24,70 @@ pub struct Target {
     base: String,
     /// The same store with little memory for each query
     small: String,
+    store: Box<dyn Store>,
+    agent: ureq::Agent,
+}
+
+/// Where spans go.
+trait Store {
+    fn write(&self, account: u32, otlp: Bytes);
+
+    /// Moves all spans to where they rest.
+    fn settle(&self);
+}
+
+/// A store in this process.
+struct Local {
     sink: Arc<dyn SpanSink>,
     engine: Option<Arc<Engine>>,
     runtime: Runtime,
-    agent: ureq::Agent,
     _keep: Box<dyn Any>,
+}
+
+impl Store for Local {
+    fn write(&self, account: u32, otlp: Bytes) {
+        let tenant = TenantId::new(account, 0);
+        let request_id = RequestId::of(tenant, &otlp);
+        let batch = BatchWrite {
+            tenant,
+            request_id,
+            otlp,
+        };
+        let written = self.runtime.block_on(self.sink.write(batch));
+        written.expect("the store accepts it");
+    }
+
+    fn settle(&self) {
+        if let Some(engine) = &self.engine {
+            self.runtime.block_on(engine.force_flush()).expect("a flush");
+        }
+    }
+}
+
+/// A cluster of processes.
+struct Remote {
+    cluster: Cluster,
+    _small: Server,
+}
+
+impl Store for Remote {
+    fn write(&self, account: u32, otlp: Bytes) {
+        let url = self.cluster.insert[0].url("/insert/opentelemetry/v1/traces");
+        let request = agent().post(url).header("AccountID", account.to_string());
+        let answer = request.content_type("application/x-protobuf").send(&otlp[..]);
+        assert_eq!(answer.expect("an answer").status(), 200);
+    }
+
+    fn settle(&self) {
+        for node in &self.cluster.storage {
+            let (status, body) = node.post("/internal/force_flush", "", b"");
+            assert_eq!(status, 200, "{body}");
+        }
+    }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).build().into()
 }
 
 /// What came back.
@@ -95,19 +156,33 @@ impl Target {
         Self {
             base: serve(&SelectConfig::default()),
             small: serve(&small),
-            sink: store.clone(),
-            engine,
-            agent: ureq::Agent::config_builder().http_status_as_error(false).build().into(),
-            runtime,
-            _keep: keep,
+            store: Box::new(Local {
+                sink: store.clone(),
+                engine,
+                runtime,
+                _keep: keep,
+            }),
+            agent: agent(),
+        }
+    }
+
+    /// Storage, insert and select nodes as processes of their own.
+    pub fn cluster(replication_factor: u8) -> Self {
+        let mut layout = Layout::default().replication_factor(replication_factor);
+        layout.storage_flags = vec!["--retentionPeriod=100y".to_owned()];
+        let cluster = layout.start();
+        let small = cluster.another_select(&[format!("--search.maxMemoryPerQuery={SMALL}KiB")]);
+        Self {
+            base: cluster.select[0].url("/select/logsql"),
+            small: small.url("/select/logsql"),
+            store: Box::new(Remote { cluster, _small: small }),
+            agent: agent(),
         }
     }
 
     /// Moves all spans to where they rest.
     pub fn settle(&self) {
-        if let Some(engine) = &self.engine {
-            self.runtime.block_on(engine.force_flush()).expect("a flush");
-        }
+        self.store.settle();
     }
 
     /// Writes OTLP/JSON.
@@ -118,16 +193,7 @@ impl Target {
 
     /// Writes OTLP.
     pub fn write_bytes(&self, account: u32, otlp: Bytes) {
-        let tenant = TenantId::new(account, 0);
-        let request_id = RequestId::of(tenant, &otlp);
-        let batch = BatchWrite {
-            tenant,
-            request_id,
-            otlp,
-        };
-        self.runtime
-            .block_on(self.sink.write(batch))
-            .expect("the store accepts it");
+        self.store.write(account, otlp);
     }
 
     pub fn url(&self, path: &str) -> String {
