@@ -49,6 +49,7 @@ pub(super) fn aggregate(query: &Arc<Query>, what: Arc<Aggregation>) -> Result<(G
     }
     let work = Arc::new(Work {
         query: query.clone(),
+        first_kept: first_kept(&blocks, what.columns.len() + 1),
         what,
         blocks,
         heads: query.heads_within().cloned().collect(),
@@ -67,6 +68,25 @@ pub(super) fn aggregate(query: &Arc<Query>, what: Arc<Aggregation>) -> Result<(G
     Ok(all.into_groups())
 }
 
+/// From which block on, oldest first, decoded columns are to be kept for the next query. A query over more than there is
+/// room for would only drive out what others use, and find nothing of its own when it comes again.
+fn first_kept(blocks: &[Arc<Block>], columns: usize) -> usize {
+    let cache = blocks.first().and_then(|block| block.chunks.pages());
+    let mut room = cache.map_or(0, |cache| cache.capacity() / 4 * 3);
+    let does_not_fit = |block: &Arc<Block>| {
+        let bytes = u64::from(block.header.rows) * columns as u64 * BYTES_PER_VALUE;
+        match room.checked_sub(bytes) {
+            Some(left) => room = left,
+            None => return true,
+        }
+        false
+    };
+    blocks.iter().rposition(does_not_fit).map_or(0, |last| last + 1)
+}
+
+/// About what a row takes of a decoded column.
+const BYTES_PER_VALUE: u64 = 2;
+
 /// Heads that are one piece of work: they are small.
 const HEADS_PER_PART: usize = 8;
 
@@ -75,6 +95,8 @@ struct Work {
     query: Arc<Query>,
     what: Arc<Aggregation>,
     blocks: Vec<Arc<Block>>,
+    /// The first block whose decoded columns are kept
+    first_kept: usize,
     heads: Vec<HeadBatch>,
     /// What threads know that are not at work: as many as ever worked at a time
     idle: Mutex<Vec<Accumulator>>,
@@ -85,7 +107,7 @@ impl Work {
         let idle = self.idle.lock().pop();
         let mut all = idle.unwrap_or_else(|| Accumulator::new(&self.what));
         match self.blocks.get(part) {
-            Some(block) => self.query.read_block(block, false, |rows| {
+            Some(block) => self.query.read_block(block, part < self.first_kept, |rows| {
                 if self.add(&mut all, rows)? {
                     self.query.count_block();
                 }

@@ -89,6 +89,11 @@ impl PageCache {
         }
     }
 
+    /// Bytes that it keeps at most.
+    pub fn capacity(&self) -> u64 {
+        self.pages.capacity()
+    }
+
     /// Bytes of all pages in it.
     pub fn bytes(&self) -> u64 {
         self.pages.weight()

@@ -6,9 +6,9 @@ use super::grouping::{Assign, NONE};
 use super::update::Update;
 use crate::engine::numbers::{Numbers, Offset, with_offsets};
 use crate::engine::rows::{Loaded, LoadedRows, Texts, Values};
-use common::query::is_attribute;
 use common::query::logsql::stats::{State, Text};
 use common::query::logsql::value::parse_number;
+use common::query::{FunctionKind, is_attribute};
 
 /// Adds the values of a column.
 pub(super) fn update<A: Assign>(update: &Update<'_, A>, data: ColumnData<'_>, states: &mut States<'_>) {
@@ -50,9 +50,62 @@ fn add_numbers<A: Assign>(
 ) -> Vec<u64> {
     let base = ints.base();
     let shown = |offset: u64| Some(base.wrapping_add(offset).cast_signed()).filter(|int| attribute || *int != 0);
-    with_offsets!(ints, offsets => {
-        Sorted::new(update, rows, offsets, |offset| shown(offset.wide())).add(update, states)
-    })
+    if update.function.kind == FunctionKind::Quantile {
+        with_offsets!(ints, offsets => {
+            Sorted::new(update, rows, offsets, |offset| shown(offset.wide())).add(update, states)
+        })
+    } else {
+        with_offsets!(ints, offsets => add_totals(update, rows, offsets, |offset| shown(offset.wide()), states))
+    }
+}
+
+/// What sums and extremes need of the numbers of a group.
+#[derive(Clone, Copy)]
+struct Total {
+    sum: i128,
+    least: i64,
+    most: i64,
+    count: u64,
+}
+
+const NO_NUMBERS: Total = Total {
+    sum: 0,
+    least: i64::MAX,
+    most: i64::MIN,
+    count: 0,
+};
+
+/// Returns the number of rows without a value, by group.
+fn add_totals<A: Assign, T>(
+    update: &Update<'_, A>,
+    rows: &LoadedRows,
+    values: &[T],
+    number: impl Fn(&T) -> Option<i64>,
+    states: &mut States<'_>,
+) -> Vec<u64> {
+    let mut totals = vec![NO_NUMBERS; update.counts.len()];
+    update.columns.members.each(rows, values, |place, value| {
+        if let (Some(total), Some(number)) = (totals.get_mut(update.assign.group(place) as usize), number(value)) {
+            total.sum += i128::from(number);
+            total.least = total.least.min(number);
+            total.most = total.most.max(number);
+            total.count += 1;
+        }
+    });
+    let mut missing = Vec::with_capacity(totals.len());
+    for (group, (total, members)) in totals.iter().zip(update.counts).enumerate() {
+        match states.get(group) {
+            Some(_) if total.count == 0 => {}
+            Some(State::Sum(state)) => state.update_total(total.sum, total.count),
+            Some(State::Extreme(state)) => {
+                state.update_i64(total.least);
+                state.update_i64(total.most);
+            }
+            _ => {}
+        }
+        missing.push(members.saturating_sub(total.count));
+    }
+    missing
 }
 
 /// Numbers of the rows that count, group by group.

@@ -180,7 +180,7 @@ impl Spilled {
         self.forms.ints = true;
         self.least.update_i64(*least);
         self.greatest.update_i64(*greatest);
-        values.iter().for_each(|value| self.numbers.add(*value as f64, 1));
+        self.numbers.add_ints(values, (*least, *greatest));
     }
 
     fn add_float(&mut self, value: f64) {

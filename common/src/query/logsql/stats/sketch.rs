@@ -58,13 +58,22 @@ impl TryFrom<ReceivedBuckets> for Buckets {
 impl Sketch {
     /// Counts a number `times` times. It must be a number.
     pub(super) fn add(&mut self, value: f64, times: u64) {
-        let bucket = (value.abs().to_bits() >> SHIFT) as usize;
+        let bucket = bucket_of(value.abs());
         if value > 0.0 {
             self.positive.add(bucket, times);
         } else if value < 0.0 {
             self.negative.add(bucket, times);
         } else {
             self.zeros += times;
+        }
+    }
+
+    /// Counts integers of which `least` and `greatest` are the ends.
+    pub(super) fn add_ints(&mut self, values: &[i64], (least, greatest): (i64, i64)) {
+        if least > 0 {
+            self.positive.add_ints(values, (least, greatest));
+        } else {
+            values.iter().for_each(|value| self.add(*value as f64, 1));
         }
     }
 
@@ -85,7 +94,27 @@ impl Sketch {
     }
 }
 
+/// The bucket of a number that is not negative.
+#[inline]
+fn bucket_of(value: f64) -> usize {
+    (value.to_bits() >> SHIFT) as usize
+}
+
 impl Buckets {
+    /// Positive integers, whose ends make the room.
+    fn add_ints(&mut self, values: &[i64], (least, greatest): (i64, i64)) {
+        self.make_room(bucket_of(least as f64));
+        self.make_room(bucket_of(greatest as f64));
+        let first = self.first;
+        for value in values {
+            let place = bucket_of(*value as f64).wrapping_sub(first);
+            if let Some(hits) = self.hits.get_mut(place) {
+                *hits += 1;
+            }
+        }
+        self.total += values.len() as u64;
+    }
+
     fn add(&mut self, bucket: usize, times: u64) {
         if let Some(hits) = bucket.checked_sub(self.first).and_then(|at| self.hits.get_mut(at)) {
             *hits += times;
