@@ -1,0 +1,31 @@
+"""What helm makes of a chart and values."""
+
+import pathlib
+import subprocess
+
+import yaml
+
+HERE = pathlib.Path(__file__).parent
+HELM = HERE.parents[2] / "deploy" / "helm"
+RELEASE = "traces"
+
+
+def helm(*arguments):
+    """The output of a helm command; its error is the test's."""
+    done = subprocess.run(["helm", *map(str, arguments)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout
+
+
+def template(chart, values=None):
+    """The objects of a chart."""
+    files = ["--values", HERE / "values" / values] if values else []
+    documents = yaml.safe_load_all(helm("template", RELEASE, HELM / chart, "--namespace", "tracing", *files))
+    return [document for document in documents if document]
+
+
+def find(objects, kind, component):
+    """The object of a kind that belongs to a component."""
+    fits = [o for o in objects if o["kind"] == kind and o["metadata"]["name"].endswith(component)]
+    assert len(fits) == 1, f"{len(fits)} objects of kind {kind} for {component}"
+    return fits[0]
