@@ -36,6 +36,9 @@ fn check(file: &str, program: &str, table: &str) {
     if std::env::var_os("UPDATE_README").is_some() {
         std::fs::write(file, wanted).unwrap();
     } else {
-        assert_eq!(page, wanted, "run: UPDATE_README=1 cargo test -p vtsingle --test readme");
+        assert_eq!(
+            page, wanted,
+            "run: UPDATE_README=1 cargo test -p vtsingle --test readme"
+        );
     }
 }
