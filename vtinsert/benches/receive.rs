@@ -10,6 +10,7 @@
 use bytes::Bytes;
 use common::cluster::{ClusterId, ClusterState, NodeId, Placement, PlacementEntry, Settings};
 use common::ids::{Epoch, RequestId, TenantId};
+use common::otlp::json;
 use common::time::TimeRange;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -21,7 +22,6 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 use vtinsert::cluster::cut::cut;
 use vtinsert::cluster::route::Route;
-use vtinsert::otlp::json;
 use vtinsert::otlp::validate::{SpanLimits, Validator};
 
 const LIMITS: SpanLimits = SpanLimits {

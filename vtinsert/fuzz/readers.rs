@@ -3,10 +3,10 @@
 
 use bytes::Bytes;
 use common::otlp::decode;
+use common::otlp::json;
 use common::time::TimeRange;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
-use vtinsert::otlp::json;
 use vtinsert::otlp::validate::{SpanLimits, Validated, Validator};
 
 /// As deep as prost reads maps; see the module `validate` for where it and the walker differ on purpose.

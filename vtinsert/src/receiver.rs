@@ -7,11 +7,12 @@ use crate::config::{InsertConfig, TimeWindow};
 use crate::decompress::Encoding;
 use crate::error::InsertError;
 use crate::metrics::{self, DropMetrics, ProtocolMetrics};
+use crate::otlp;
 use crate::otlp::validate::{Rejections, SpanLimits, Validated, Validator};
-use crate::otlp::{self, json};
 use bytes::Bytes;
 use common::contract::{BatchWrite, SpanSink, WriteError};
 use common::ids::{RequestId, TenantId};
+use common::otlp::json;
 use common::time::UnixNanos;
 use std::sync::Arc;
 

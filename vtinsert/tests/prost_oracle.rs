@@ -10,6 +10,7 @@ mod support;
 
 use bytes::Bytes;
 use common::otlp::decode;
+use common::otlp::json;
 use common::span::{self as domain, SpanKind, StatusCode};
 use common::time::{TimeRange, UnixNanos};
 use common::value::{AttrValue, Attribute};
@@ -21,7 +22,6 @@ use proptest::prelude::*;
 use prost::Message;
 use std::sync::Arc;
 use support::arbitrary;
-use vtinsert::otlp::json;
 use vtinsert::otlp::validate::{SpanLimits, Validated, Validator};
 
 const NO_LIMITS: SpanLimits = SpanLimits {

@@ -51,7 +51,7 @@ impl App {
 
 async fn not_found(uri: Uri) -> Response {
     metrics::counter!("vt_http_requests_total", "path" => "*").increment(1);
-    metrics::counter!("vt_http_request_errors_total", "path" => "*").increment(1);
+    metrics::counter!("vt_http_errors_total", "path" => "*").increment(1);
     (StatusCode::NOT_FOUND, format!("unsupported path: {}\n", uri.path())).into_response()
 }
 

@@ -5,7 +5,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use std::time::Instant;
 
-/// A middleware that counts and times requests by route: `vt_http_requests_total`, `vt_http_request_errors_total`,
+/// A middleware that counts and times requests by route: `vt_http_requests_total`, `vt_http_errors_total`,
 /// `vt_http_request_duration_seconds`, each with label `path`. Paths that are no route count as `*`, so that strangers
 /// cannot make labels. For routes that do not count by themselves.
 pub async fn count_requests(request: Request, next: Next) -> Response {
@@ -18,7 +18,7 @@ pub async fn count_requests(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     metrics::counter!("vt_http_requests_total", "path" => path.clone()).increment(1);
     if response.status().is_client_error() || response.status().is_server_error() {
-        metrics::counter!("vt_http_request_errors_total", "path" => path.clone()).increment(1);
+        metrics::counter!("vt_http_errors_total", "path" => path.clone()).increment(1);
     }
     metrics::histogram!("vt_http_request_duration_seconds", "path" => path).record(started.elapsed().as_secs_f64());
     response

@@ -2,6 +2,5 @@
 
 pub(crate) mod grpc;
 pub(crate) mod http;
-pub mod json;
 pub(crate) mod response;
 pub mod validate;

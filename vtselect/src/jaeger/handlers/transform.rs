@@ -8,10 +8,8 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::Response;
 use common::ids::TraceId;
-use common::otlp::decode;
+use common::otlp::{decode, json};
 use common::span::Span;
-use opentelemetry_proto::tonic::trace::v1::TracesData;
-use prost::Message;
 use std::collections::HashMap;
 
 /// The largest body, as people upload files with traces in the UI.
@@ -28,8 +26,8 @@ pub(crate) async fn transform(call: Call, request: Request<Body>) -> Result<Resp
 
 fn write(body: &[u8], pretty: bool) -> Result<Written, ApiError> {
     let unreadable = |e: &dyn std::fmt::Display| ApiError::bad_request(format!("cannot unmarshal OTLP: {e}"));
-    let data: TracesData = serde_json::from_slice(body).map_err(|e| unreadable(&e))?;
-    let spans = decode::spans(&data.encode_to_vec()).map_err(|e| unreadable(&e))?;
+    let otlp = json::to_protobuf(body).map_err(|e| unreadable(&e))?;
+    let spans = decode::spans(&otlp).map_err(|e| unreadable(&e))?;
     let traces = by_trace(spans);
     let mut envelope = Envelope::with_capacity(body.len() * 2);
     let mut writer = TraceWriter::new(false, false);
@@ -54,4 +52,29 @@ fn by_trace(spans: Vec<Span>) -> Vec<(TraceId, Vec<Span>)> {
         }
     }
     traces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_otlp_json_is_read() {
+        let body = br#"{"resource_spans":[{"scopeSpans":[{"spans":[{
+            "traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","name":"n",
+            "kind":"SPAN_KIND_SERVER","startTimeUnixNano":"1000000","endTimeUnixNano":3000000,
+            "attributes":[{"key":"load","value":{"doubleValue":"NaN"}}],
+            "status":{"code":"STATUS_CODE_ERROR"}}]}]}]}"#;
+        let written = write(body, false).map_err(|_| "refused").unwrap();
+        let text = String::from_utf8_lossy(&written.body).into_owned();
+        for part in [
+            r#""spanID":"eee19b7ec3c1b174""#,
+            r#""duration":2000"#,
+            r#""value":"server""#,
+            "NaN",
+        ] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+        assert!(write(br#"{"resourceSpans":[{"scopeSpans":1}]}"#, false).is_err());
+    }
 }

@@ -1,10 +1,10 @@
 //! Single JSON values into protobuf fields. Errors say what was expected; the caller knows where.
 
 use super::schema::{Field, Kind};
+use crate::otlp::write::MessageWriter;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use common::otlp::write::MessageWriter;
 
 const ANY_PADDING: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);

@@ -1,8 +1,8 @@
 use super::to_protobuf;
-use common::otlp::decode;
-use common::otlp::view::MAX_VALUE_DEPTH;
-use common::span::{Span, SpanKind, StatusCode};
-use common::value::{AttrValue, Attribute};
+use crate::otlp::decode;
+use crate::otlp::view::MAX_VALUE_DEPTH;
+use crate::span::{Span, SpanKind, StatusCode};
+use crate::value::{AttrValue, Attribute};
 
 fn spans(json: &str) -> Vec<Span> {
     decode::spans(&to_protobuf(json.as_bytes()).unwrap_or_else(|error| panic!("{error}"))).unwrap()

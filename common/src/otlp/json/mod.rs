@@ -1,7 +1,7 @@
 //! OTLP/JSON (opentelemetry.io/docs/specs/otlp, "JSON Protobuf Encoding") into OTLP protobuf, field by field as the
 //! text is read: memory stays within about the size of the text, whatever it says. Ids are hexadecimal, numbers may
 //! be texts, enumerations names or numbers, field names in camel case or as in the `.proto` files; `null` is absent
-//! and unknown fields are skipped. It judges form, not content: what a span may hold is for [`super::validate`].
+//! and unknown fields are skipped. It judges form, not content: what a span may hold is for whoever takes it in.
 
 mod convert;
 mod scalar;
@@ -18,7 +18,7 @@ pub struct JsonError(String);
 
 /// The protobuf form of an `ExportTraceServiceRequest` in JSON.
 ///
-/// A value nested deeper than [`common::otlp::view::MAX_VALUE_DEPTH`] levels is cut one level below: validation
+/// A value nested deeper than [`crate::otlp::view::MAX_VALUE_DEPTH`] levels is cut one level below: validation
 /// refuses its span then, and only that.
 ///
 /// # Errors

@@ -4,8 +4,8 @@
 use super::JsonError;
 use super::scalar::{Scalar, expected};
 use super::schema::{Field, Kind, Message, REQUEST};
-use common::otlp::view::MAX_VALUE_DEPTH;
-use common::otlp::write::MessageWriter;
+use crate::otlp::view::MAX_VALUE_DEPTH;
+use crate::otlp::write::MessageWriter;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
