@@ -33,6 +33,8 @@ pub(super) enum Cached {
     AllTexts(Arc<Texts>),
     /// The rows that have a column
     Rows(Arc<RankedRows>),
+    /// The first value of each page of a segment
+    Firsts(Arc<[u32]>),
 }
 
 /// Block, stream, and number of the page's first value, or what else is kept of the stream: see [`WHOLE`]. Of slots: no stream,
@@ -45,6 +47,8 @@ pub(super) const WHOLE: u32 = u32::MAX;
 pub(super) const DERIVED: u32 = u32::MAX - 1;
 /// Less the number of a column: of the shapes of a table, the rows that have the column.
 pub(super) const ROWS_HAVING: u32 = u32::MAX - 2;
+/// And the number of a segment: the first values of its pages.
+pub(super) const FIRSTS: u32 = 1 << 31;
 
 #[derive(Clone, Debug)]
 struct BySize;
@@ -55,6 +59,7 @@ impl Weighter<PageKey, Cached> for BySize {
             Cached::Ints(page) => 8 * page.data.len(),
             Cached::Texts(page) => page.data.size(),
             Cached::Layout(layout) => layout.size(),
+            Cached::Firsts(firsts) => size_of_val::<[u32]>(firsts),
             Cached::Slots(slots) => slots.size(),
             Cached::Numbers(numbers) => numbers.size(),
             Cached::AllTexts(texts) => texts.size(),

@@ -1,7 +1,7 @@
 //! Decoded pages of one block during one request: each segment is read once, each page decoded once, or taken from what
 //! other requests decoded.
 
-use super::cache::{Cached, Page, PageCache, PageKey};
+use super::cache::{Cached, FIRSTS, Page, PageCache, PageKey};
 use super::header::{ColumnMeta, TableMeta};
 use super::layout::Layout;
 use super::{Block, ChunkId};
@@ -29,6 +29,8 @@ pub(super) struct Pages<'b> {
     /// By stream and number of the page's first value
     ints: HashMap<(u16, u32), Page<Vec<u64>>>,
     texts: HashMap<(u16, u32), Page<Texts>>,
+    /// The first value of each page of segments of texts
+    firsts: HashMap<ChunkId, Arc<[u32]>>,
     layouts: HashMap<u16, Arc<Layout>>,
     /// By stream: the shape of each row of a table
     shapes: HashMap<u16, Numbers>,
@@ -46,6 +48,7 @@ impl<'b> Pages<'b> {
             decoders: HashMap::new(),
             ints: HashMap::new(),
             texts: HashMap::new(),
+            firsts: HashMap::new(),
             layouts: HashMap::new(),
             shapes: HashMap::new(),
             bytes_read: 0,
@@ -57,36 +60,46 @@ impl<'b> Pages<'b> {
         self.bytes_read
     }
 
+    /// A segment whose pages are not kept decoded: its chunk is, unless this request reads everything.
     fn segment(&mut self, segments: &Segments, chunk: ChunkId) -> Result<Segment, StorageError> {
+        self.segment_past(segments, chunk, self.scan)
+    }
+
+    /// A segment whose pages are kept decoded: keeping its chunk too would take memory twice.
+    fn segment_once(&mut self, segments: &Segments, chunk: ChunkId) -> Result<Segment, StorageError> {
+        let past = self.scan || self.block.chunks.pages().is_some();
+        self.segment_past(segments, chunk, past)
+    }
+
+    fn segment_past(&mut self, segments: &Segments, chunk: ChunkId, past: bool) -> Result<Segment, StorageError> {
         if let Some(segment) = self.segments.get(&chunk) {
             return Ok(segment.clone());
         }
-        let segment = Segment::new(segments.read(chunk, |chunk| self.chunk(chunk))?)?;
+        let segment = Segment::new(segments.read(chunk, |chunk| self.chunk(chunk, past))?)?;
         self.segments.insert(chunk, segment.clone());
         Ok(segment)
     }
 
-    fn chunk(&mut self, chunk: ChunkId) -> Result<Bytes, StorageError> {
+    fn chunk(&mut self, chunk: ChunkId, past: bool) -> Result<Bytes, StorageError> {
         if let Some(bytes) = self.chunks.get(&chunk) {
             return Ok(bytes.clone());
         }
-        let bytes = self
-            .block
-            .chunks
-            .chunk(self.block.day, self.block.id, chunk, self.scan)?;
+        let block = self.block;
+        let bytes = block.chunks.chunk(block.day, block.id, chunk, past)?;
         self.bytes_read += bytes.len() as u64;
         self.chunks.insert(chunk, bytes.clone());
         Ok(bytes)
     }
 
-    /// Reads chunks that are not here yet.
+    /// Reads chunks, of pages that are kept decoded, that are not here yet.
     pub(super) fn fetch(&mut self, mut wanted: Vec<ChunkId>) -> Result<(), StorageError> {
         wanted.sort_unstable();
         wanted.dedup();
         wanted.retain(|chunk| !self.chunks.contains_key(chunk));
         if wanted.len() > 1 {
             let block = self.block;
-            let read = block.chunks.chunks(block.day, block.id, &wanted, self.scan)?;
+            let past = self.scan || block.chunks.pages().is_some();
+            let read = block.chunks.chunks(block.day, block.id, &wanted, past)?;
             self.bytes_read += read.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
             self.chunks.extend(wanted.into_iter().zip(read));
         }
@@ -94,7 +107,7 @@ impl<'b> Pages<'b> {
     }
 
     /// Adds the chunk with the page of `value` to `wanted`.
-    pub(super) fn want(&self, segments: &Segments, value: u32, wanted: &mut Vec<ChunkId>) {
+    fn want(&self, segments: &Segments, value: u32, wanted: &mut Vec<ChunkId>) {
         wanted.extend(segments.stored(segments.chunk_of(value)));
     }
 
@@ -106,6 +119,14 @@ impl<'b> Pages<'b> {
             if !self.ints.contains_key(&page) && self.cached((self.block.id, page.0, page.1)).is_none() {
                 self.want(&stream.segments, value, wanted);
             }
+        }
+    }
+
+    /// Adds the chunk with the page of the text with number `value` to `wanted`, unless the page is known.
+    pub(super) fn want_text(&mut self, stream: &TextStream, value: u32, wanted: &mut Vec<ChunkId>) {
+        let chunk = stream.segments.chunk_of(value);
+        if self.known_text_page(stream, chunk, value).is_none() {
+            self.want(&stream.segments, value, wanted);
         }
     }
 
@@ -139,7 +160,7 @@ impl<'b> Pages<'b> {
             self.layouts.insert(table.layout.stream, layout.clone());
             return Ok(layout);
         }
-        let segment = self.segment(&table.layout, table.layout.chunk_of(0))?;
+        let segment = self.segment_once(&table.layout, table.layout.chunk_of(0))?;
         let layout = Arc::new(Layout::from_bytes(segment.page(0, 1)?.1, &mut self.unpacker)?);
         self.layouts.insert(table.layout.stream, layout.clone());
         self.share(shared, Cached::Layout(layout.clone()));
@@ -186,7 +207,7 @@ impl<'b> Pages<'b> {
             return Ok(page);
         }
         let chunk = stream.segments.chunk_of(value);
-        let segment = self.segment(&stream.segments, chunk)?;
+        let segment = self.segment_once(&stream.segments, chunk)?;
         let (values, bytes) = segment.page(segment.page_of(value), stream.segments.end_of(chunk, stream.count))?;
         let decoder = match self.decoders.entry(stream.segments.stream) {
             hashbrown::hash_map::Entry::Occupied(entry) => entry.into_mut(),
@@ -274,23 +295,44 @@ impl<'b> Pages<'b> {
 
     fn text_page(&mut self, stream: &TextStream, value: u32) -> Result<Page<Texts>, StorageError> {
         let chunk = stream.segments.chunk_of(value);
-        let segment = self.segment(&stream.segments, chunk)?;
+        if let Some(page) = self.known_text_page(stream, chunk, value) {
+            return Ok(page);
+        }
+        let segment = self.segment_once(&stream.segments, chunk)?;
         let end = stream.segments.end_of(chunk, stream.count);
         let (values, bytes) = segment.page(segment.page_of(value), end)?;
         let key = (stream.segments.stream, values.start);
-        if let Some(page) = self.texts.get(&key) {
-            return Ok(page.clone());
-        }
-        let shared = (self.block.id, key.0, key.1);
-        if let Some(Cached::Texts(page)) = self.cached(shared) {
-            self.texts.insert(key, page.clone());
-            return Ok(page);
-        }
         let data = Arc::new(stream.decode(bytes, values.len(), &mut self.unpacker)?);
         let page = Page { values, data };
         self.texts.insert(key, page.clone());
-        self.share(shared, Cached::Texts(page.clone()));
+        self.share((self.block.id, key.0, key.1), Cached::Texts(page.clone()));
+        if !self.firsts.contains_key(&chunk) {
+            let firsts: Arc<[u32]> = segment.firsts().collect();
+            self.firsts.insert(chunk, firsts.clone());
+            self.share(firsts_key(self.block, chunk), Cached::Firsts(firsts));
+        }
         Ok(page)
+    }
+
+    /// The page of a text, if this or another request decoded it.
+    fn known_text_page(&mut self, stream: &TextStream, chunk: ChunkId, value: u32) -> Option<Page<Texts>> {
+        if !self.firsts.contains_key(&chunk) {
+            let Some(Cached::Firsts(firsts)) = self.cached(firsts_key(self.block, chunk)) else {
+                return None;
+            };
+            self.firsts.insert(chunk, firsts);
+        }
+        let firsts = self.firsts.get(&chunk)?;
+        let page = firsts.partition_point(|first| *first <= value).checked_sub(1)?;
+        let key = (stream.segments.stream, *firsts.get(page)?);
+        if let Some(page) = self.texts.get(&key) {
+            return Some(page.clone());
+        }
+        let Some(Cached::Texts(page)) = self.cached((self.block.id, key.0, key.1)) else {
+            return None;
+        };
+        self.texts.insert(key, page.clone());
+        Some(page)
     }
 
     /// False only if `hash` is surely not among the column's texts.
@@ -299,6 +341,11 @@ impl<'b> Pages<'b> {
         let segment = self.segment(filter, filter.chunk_of(0))?;
         super::membership::may_contain(segment.page(0, 1)?.1, hash)
     }
+}
+
+/// Where other requests find the first values of a segment's pages.
+fn firsts_key(block: &Block, chunk: ChunkId) -> PageKey {
+    (block.id, chunk.stream, FIRSTS + u32::from(chunk.segment))
 }
 
 impl Drop for Pages<'_> {

@@ -29,7 +29,6 @@ pub(super) fn spans(pages: &mut Pages<'_>, header: &BlockHeader, rows: &Range<u3
     for stream in ints {
         pages.want_ints(stream, rows, &mut wanted);
     }
-    pages.want(&span.span_id.segments, rows.start, &mut wanted);
     column(pages, &span.name, rows, &mut wanted);
     pages.want_layout(&header.columns.spans, &mut wanted);
     pages.fetch(wanted)
@@ -47,17 +46,17 @@ pub(super) fn columns(pages: &mut Pages<'_>, table: &TableMeta, needed: &[Needed
     pages.fetch(wanted)
 }
 
-fn column(pages: &Pages<'_>, meta: &ColumnMeta, values: &Range<u32>, wanted: &mut Vec<ChunkId>) {
+fn column(pages: &mut Pages<'_>, meta: &ColumnMeta, values: &Range<u32>, wanted: &mut Vec<ChunkId>) {
     match &meta.data {
-        ColumnData::Empty => {}
+        // Ids are kept as they are stored: they are read one by one.
+        ColumnData::Empty | ColumnData::Fixed(_) => {}
         ColumnData::Numbers(stream) => pages.want_ints(stream, values, wanted),
-        ColumnData::Texts(stream) => pages.want(&stream.segments, values.start, wanted),
-        ColumnData::Fixed(stream) => pages.want(&stream.segments, values.start, wanted),
+        ColumnData::Texts(stream) => pages.want_text(stream, values.start, wanted),
         ColumnData::Dict { dict, codes } => {
             pages.want_ints(codes, values, wanted);
             // Which part of a large dictionary is needed is known when the codes are.
             if dict.segments.is_one() {
-                pages.want(&dict.segments, 0, wanted);
+                pages.want_text(dict, 0, wanted);
             }
         }
     }

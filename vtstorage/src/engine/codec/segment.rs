@@ -237,6 +237,13 @@ impl Segment {
         self.pages
     }
 
+    /// The first value of each page.
+    pub fn firsts(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..self.pages)
+            .filter_map(|page| self.entry(page))
+            .map(|(first, _)| first)
+    }
+
     /// The values of a page and its bytes; `end` is the number of the first value after the segment.
     pub fn page(&self, page: usize, end: u32) -> Result<(Range<u32>, &[u8]), StorageError> {
         let corrupt = || StorageError::corrupt("segment", "no such page");

@@ -133,7 +133,7 @@ impl Pages<'_> {
         for (chunk, range) in segments.chunks(count) {
             let bytes = segments.read(chunk, |stored| match read.next_if(|(chunk, _)| *chunk == stored) {
                 Some((_, bytes)) => Ok(bytes),
-                None => self.chunk(stored),
+                None => self.chunk(stored, true),
             })?;
             let segment = Segment::new(bytes)?;
             for page in 0..segment.pages() {
