@@ -52,7 +52,7 @@ impl<'a> Fields<'a> {
 
     /// The next field, `None` at the end of the message. Groups are skipped.
     ///
-    /// Short texts and messages in fields up to 15, which is nearly all of OTLP, take the short way.
+    /// Short texts and messages, and 64 fixed bits, in fields up to 15 take the short way: that is nearly all of OTLP.
     #[inline(always)]
     pub fn next_field(&mut self) -> Result<Option<Field<'a>>, WireError> {
         if let [tag, len, rest @ ..] = self.rest
@@ -65,6 +65,17 @@ impl<'a> Fields<'a> {
             return Ok(Some(Field {
                 number: u32::from(tag >> 3),
                 value: Value::Bytes(bytes),
+            }));
+        }
+        if let [tag, rest @ ..] = self.rest
+            && tag & 0x87 == 1
+            && *tag > 7
+            && let Some((bits, rest)) = rest.split_first_chunk::<8>()
+        {
+            self.rest = rest;
+            return Ok(Some(Field {
+                number: u32::from(tag >> 3),
+                value: Value::Fixed64(u64::from_le_bytes(*bits)),
             }));
         }
         if self.rest.is_empty() {
