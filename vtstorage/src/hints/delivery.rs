@@ -3,8 +3,9 @@
 
 use super::join::{Joined, join};
 use super::pace::Pace;
+use super::queue::HintQueue;
 use crate::engine::error::StorageError;
-use crate::engine::store::{Hint, HintStore};
+use crate::engine::store::Hint;
 use common::cluster::{NodeId, PeerNode};
 use common::contract::WriteError;
 use futures::stream::{self, StreamExt};
@@ -36,9 +37,9 @@ pub struct HintDelivery(JoinHandle<()>);
 impl HintDelivery {
     /// Begins, with payloads of so many bytes per second in all; 0 is as fast as it goes. To be called on the async
     /// runtime.
-    pub fn start(store: HintStore, route: Route, bytes_per_second: u64) -> Self {
+    pub fn start(store: impl HintQueue, route: Route, bytes_per_second: u64) -> Self {
         let courier = Arc::new(Courier {
-            store,
+            store: Box::new(store),
             route,
             pace: Pace::new(bytes_per_second),
         });
@@ -53,7 +54,7 @@ impl Drop for HintDelivery {
 }
 
 struct Courier {
-    store: HintStore,
+    store: Box<dyn HintQueue>,
     route: Route,
     pace: Pace,
 }

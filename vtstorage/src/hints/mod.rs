@@ -5,8 +5,10 @@ mod config;
 mod delivery;
 mod join;
 mod pace;
+mod queue;
 #[cfg(test)]
 mod tests;
 
 pub use config::HintConfig;
 pub use delivery::{HintDelivery, Route};
+pub use queue::HintQueue;

@@ -1,8 +1,10 @@
 //! The node as others see it: the engine, the hints that it keeps, and its place in the cluster behind one contract.
 
 use super::epochs::Epochs;
+use super::replicas::ReplicaStore;
 use crate::cluster::{ClusterNode, LocalStore, PeerError};
 use crate::engine::store::{Engine, HintStore};
+use crate::hints::HintQueue;
 use crate::server::Host;
 use async_trait::async_trait;
 use common::cluster::{
@@ -61,14 +63,29 @@ impl LocalStore for Store {
 }
 
 /// See the module.
-pub(super) struct LocalNode {
-    pub(super) engine: Arc<Engine>,
-    pub(super) hints: HintStore,
-    pub(super) cluster: Arc<ClusterNode>,
-    pub(super) epochs: Arc<Epochs>,
+pub struct LocalNode {
+    replicas: Arc<dyn ReplicaStore>,
+    hints: Box<dyn HintQueue>,
+    cluster: Arc<ClusterNode>,
+    epochs: Epochs,
 }
 
 impl LocalNode {
+    /// Whoever makes it tells it of each state of the cluster: [`Self::applied`].
+    pub fn new(replicas: Arc<dyn ReplicaStore>, hints: impl HintQueue, cluster: Arc<ClusterNode>) -> Self {
+        Self {
+            replicas,
+            hints: Box::new(hints),
+            cluster,
+            epochs: Epochs::default(),
+        }
+    }
+
+    /// Another state was applied. To be called with each of them, without delay.
+    pub fn applied(&self, state: &ClusterState) {
+        self.epochs.applied(state);
+    }
+
     fn state(&self) -> Result<Arc<ClusterState>, WriteError> {
         let state = self.cluster.state();
         state.ok_or_else(|| WriteError::Unavailable("the node has no cluster yet".into()))
@@ -120,7 +137,7 @@ fn unanswered(error: PeerError) -> WriteError {
 impl StorageNode for LocalNode {
     async fn write(&self, write: ReplicaWrite) -> Result<(), WriteError> {
         let slots = self.admit(&write).await?;
-        self.engine.write_replica(write, slots).await
+        self.replicas.write(write, slots).await
     }
 
     async fn hint(&self, target: NodeId, generation: u64, write: ReplicaWrite) -> Result<(), WriteError> {
@@ -146,7 +163,7 @@ impl StorageNode for LocalNode {
             false => LEASE_WAIT.min(context.remaining()),
         };
         let in_sync = self.cluster.wait_in_sync(wait).await;
-        let answers = self.engine.query_within(query.plan, query.scope, context)?;
+        let answers = self.replicas.query(query.plan, query.scope, context)?;
         Ok(answers
             .map(move |part| part.map(|part| with_sync(part, in_sync)))
             .boxed())
@@ -180,7 +197,7 @@ impl LocalNode {
 impl PeerNode for LocalNode {
     async fn deliver(&self, write: ReplicaWrite) -> Result<(), WriteError> {
         let slots = self.state()?.settings.slots;
-        self.engine.write_replica(write, slots).await
+        self.replicas.write(write, slots).await
     }
 
     async fn hints_for(&self, target: NodeId) -> Result<HintCount, WriteError> {

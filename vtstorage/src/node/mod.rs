@@ -6,10 +6,13 @@ mod epochs;
 mod gauges;
 mod internal;
 mod local;
+mod replicas;
 mod status;
 
 pub use config::{StorageNodeConfig, command};
 pub use internal::internal_router;
+pub use local::LocalNode;
+pub use replicas::ReplicaStore;
 
 use crate::cluster::disk::RocksDisk;
 use crate::cluster::grpc::{self, RemotePeers};
@@ -24,8 +27,7 @@ use common::http::{App, Lifecycle, Operational, Phase, Servers, bind, operationa
 use common::process::{Termination, leave_on_signal};
 use common::rpc::{Credentials, Nodes, SecretError};
 use common::telemetry::Metrics;
-use epochs::Epochs;
-use local::{LocalNode, Store};
+use local::Store;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,6 +114,7 @@ async fn open_engine(config: StorageConfig) -> Result<Arc<Engine>, RunError> {
 /// The node's parts behind its server.
 struct Node {
     cluster: Arc<ClusterNode>,
+    engine: Arc<Engine>,
     local: Arc<LocalNode>,
     /// What the flags ask of a cluster
     settings: Settings,
@@ -137,11 +140,11 @@ impl Node {
         if let Some(id) = cluster.cluster() {
             credentials.bind(id);
         }
-        let epochs = Arc::new(Epochs::default());
+        let local = Arc::new(LocalNode::new(engine.clone(), hints.clone(), cluster.clone()));
         let mut tasks = JoinSet::new();
         tasks.spawn(follow(
             cluster.clone(),
-            epochs.clone(),
+            local.clone(),
             credentials.clone(),
             settings.clone(),
         ));
@@ -149,13 +152,9 @@ impl Node {
         let bytes_per_second = config.hints.cluster_hint_bytes_per_second.bytes();
         let route = route(cluster.clone(), Nodes::new(credentials.clone()));
         Ok(Self {
-            delivery: HintDelivery::start(hints.clone(), route, bytes_per_second),
-            local: Arc::new(LocalNode {
-                engine,
-                hints,
-                cluster: cluster.clone(),
-                epochs,
-            }),
+            delivery: HintDelivery::start(hints, route, bytes_per_second),
+            engine,
+            local,
             cluster,
             settings,
             tasks,
@@ -165,7 +164,7 @@ impl Node {
     fn status(&self) -> status::Status {
         status::Status {
             cluster: self.cluster.clone(),
-            engine: self.local.engine.clone(),
+            engine: self.engine.clone(),
             flags: self.settings.clone(),
         }
     }
@@ -220,13 +219,13 @@ fn route(cluster: Arc<ClusterNode>, nodes: Nodes) -> Route {
 }
 
 /// Tells the parts of each state: which epochs are open, and which cluster's calls are taken.
-async fn follow(cluster: Arc<ClusterNode>, epochs: Arc<Epochs>, credentials: Credentials, flags: Settings) {
+async fn follow(cluster: Arc<ClusterNode>, local: Arc<LocalNode>, credentials: Credentials, flags: Settings) {
     let mut states = cluster.states();
     let mut settings = None;
     loop {
         let state = states.borrow_and_update().clone();
         if let Some(state) = state {
-            epochs.applied(&state);
+            local.applied(&state);
             credentials.bind(state.cluster);
             if settings.as_ref() != Some(&state.settings) {
                 for differing in status::differing(&flags, &state.settings) {
