@@ -217,6 +217,16 @@ impl Reading {
 }
 
 impl Asker {
+    /// As [`Self::state`], but a node that has just started is given a moment to hear of the cluster.
+    pub(super) async fn first_state(&self) -> Result<Arc<ClusterState>, QueryError> {
+        let end = Instant::now() + self.out.context.remaining().min(PATIENCE);
+        while self.view.state().is_none() && Instant::now() < end {
+            self.out.context.check()?;
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.state()
+    }
+
     pub(super) fn state(&self) -> Result<Arc<ClusterState>, QueryError> {
         let unknown = || QueryError::Unavailable("no storage node has told the state of the cluster yet".into());
         self.view.state().ok_or_else(unknown)

@@ -45,7 +45,7 @@ impl SpanSource for ClusterSource {
             health: self.health.clone(),
             out: Out { sender, context },
         };
-        let scope = asked(&plan, asker.state()?.settings.slots);
+        let scope = asked(&plan, asker.first_state().await?.settings.slots);
         let mut task = JoinSet::new();
         task.spawn(async move {
             let out = asker.out.clone();
