@@ -6,7 +6,6 @@ use crate::query::logsql::stats::{State, Text};
 use crate::query::logsql::value::parse_number;
 use crate::query::{AggregateQuery, Column, Filter, Function, FunctionKind, Groups};
 use crate::span::Span;
-use crate::value::AttrValue;
 
 /// The groups of the spans.
 pub(super) fn groups(query: &AggregateQuery, spans: &[&Span], context: &QueryContext) -> Result<Groups, QueryError> {
@@ -74,8 +73,7 @@ fn update(function: &Function, state: &mut State, span: &Span) {
 /// A whole number that is shown.
 fn whole_number(column: &Column, span: &Span) -> Option<i64> {
     match first_value(column, span)? {
-        ColumnValue::Attr(AttrValue::Int(number)) => Some(*number),
-        ColumnValue::Int(number) if number != 0 => i64::try_from(number).ok(),
-        _ => None,
+        ColumnValue::Int(0) => None,
+        value => i64::try_from(value.whole()?).ok(),
     }
 }

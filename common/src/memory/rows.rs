@@ -45,10 +45,8 @@ type Number = (f64, i128);
 fn number(column: &Column, span: &Span) -> Option<Number> {
     let whole = |number: i128| (number as f64, number);
     match first_value(column, span)? {
-        ColumnValue::Int(number) => Some(whole(number)),
-        ColumnValue::Attr(AttrValue::Int(number)) => Some(whole((*number).into())),
         ColumnValue::Attr(AttrValue::Double(number)) if !number.is_nan() => Some((*number + 0.0, *number as i128)),
-        _ => None,
+        value => value.whole().map(whole),
     }
 }
 

@@ -101,6 +101,8 @@ pub enum ColumnValue<'a> {
     Text(Cow<'a, str>),
     /// A numeric field
     Int(i128),
+    /// A numeric field that is shown also where it is zero
+    Duration(u64),
 }
 
 impl ColumnValue<'_> {
@@ -111,6 +113,7 @@ impl ColumnValue<'_> {
             Self::Attr(value) => Cow::Owned(value.to_text()),
             Self::Text(text) => Cow::Borrowed(text),
             Self::Int(number) => Cow::Owned(number.to_string()),
+            Self::Duration(number) => Cow::Owned(number.to_string()),
         }
     }
 
@@ -129,6 +132,7 @@ impl ColumnValue<'_> {
             Self::Attr(value) => (*value).clone(),
             Self::Text(text) => text.as_ref().into(),
             Self::Int(number) => i64::try_from(*number).map_or_else(|_| number.to_string().into(), AttrValue::Int),
+            Self::Duration(number) => Self::Int((*number).into()).to_value(),
         }
     }
 
@@ -136,23 +140,25 @@ impl ColumnValue<'_> {
         match (self, wanted) {
             (Self::Attr(value), wanted) => value.same(wanted),
             (Self::Text(text), AttrValue::Str(wanted)) => **text == **wanted,
-            (Self::Int(number), AttrValue::Int(wanted)) => *number == i128::from(*wanted),
+            (value, AttrValue::Int(wanted)) => value.whole() == Some(i128::from(*wanted)),
             _ => false,
         }
     }
 
-    fn int(&self) -> Option<i128> {
+    /// The number, if it is a whole one by its type.
+    pub fn whole(&self) -> Option<i128> {
         match self {
             Self::Attr(AttrValue::Int(number)) => Some(i128::from(*number)),
             Self::Int(number) => Some(*number),
-            _ => None,
+            Self::Duration(number) => Some(i128::from(*number)),
+            Self::Attr(_) | Self::Text(_) => None,
         }
     }
 
     fn number(&self) -> Option<f64> {
         match self {
             Self::Attr(AttrValue::Double(number)) => Some(*number),
-            _ => self.int().map(|number| number as f64),
+            _ => self.whole().map(|number| number as f64),
         }
     }
 }
@@ -165,7 +171,7 @@ impl CompiledPredicate {
             Self::Is(wanted) => value.is(wanted),
             Self::Text(text) => text.matches(&value.to_text()),
             Self::Number { min, max } => value.number().is_some_and(|n| *min <= n && n <= *max),
-            Self::Int { min, max } => value.int().is_some_and(|n| *min <= n && n <= *max),
+            Self::Int { min, max } => value.whole().is_some_and(|n| *min <= n && n <= *max),
             Self::Field(text) => text.matches(&value.field_text()),
         }
     }
@@ -242,7 +248,7 @@ fn span_field(field: SpanField, span: &Span) -> Option<ColumnValue<'_>> {
         SpanField::Kind => int(span.kind.0),
         SpanField::Start => int(span.start.0),
         SpanField::End => int(span.end.0),
-        SpanField::Duration => int(span.duration_nanos()),
+        SpanField::Duration => Some(ColumnValue::Duration(span.duration_nanos())),
         SpanField::DroppedAttributesCount => int(span.dropped_attributes_count),
         SpanField::DroppedEventsCount => int(span.dropped_events_count),
         SpanField::DroppedLinksCount => int(span.dropped_links_count),

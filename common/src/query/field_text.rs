@@ -3,13 +3,14 @@
 //! | column | text |
 //! |---|---|
 //! | ids | lower-case hexadecimal |
-//! | times, durations, kind, status code, flags, dropped counts | decimal; zero is no value |
+//! | durations | decimal |
+//! | times, kind, status code, flags, dropped counts | decimal; zero is no value |
 //! | trace state, names, status message | as they are; empty is no value |
 //! | attributes | texts as they are, empty ones as `-`; numbers in decimal; bools `true`/`false`; bytes in base64; arrays as JSON; maps have none, but what is inside of them |
 //!
 //! A missing value is the empty text.
 
-use super::{Column, EventField, LinkField};
+use super::{Column, EventField, LinkField, SpanField};
 use crate::value::AttrValue;
 use std::borrow::Cow;
 
@@ -19,8 +20,8 @@ pub const EMPTY: &str = "-";
 /// The text of a value of `column`.
 pub fn field_text<'v>(column: &Column, value: &'v AttrValue) -> Cow<'v, str> {
     match value {
-        AttrValue::Str(text) if !is_attribute(column) => Cow::Borrowed(text),
-        AttrValue::Int(0) if !is_attribute(column) => Cow::Borrowed(""),
+        AttrValue::Str(text) if !is_always_shown(column) => Cow::Borrowed(text),
+        AttrValue::Int(0) if !is_always_shown(column) => Cow::Borrowed(""),
         value => attribute_text(value),
     }
 }
@@ -38,13 +39,13 @@ pub fn attribute_text(value: &AttrValue) -> Cow<'_, str> {
     }
 }
 
-/// Whether the column holds attributes, whose values are shown even where they are zero or empty.
-pub fn is_attribute(column: &Column) -> bool {
+/// Whether values are shown even where they are zero or empty: attributes and durations.
+pub fn is_always_shown(column: &Column) -> bool {
     match column {
         Column::Attr { .. } => true,
         Column::Event { field, .. } => matches!(field, EventField::Attr(_)),
         Column::Link { field, .. } => matches!(field, LinkField::Attr(_)),
-        Column::Field(_) => false,
+        Column::Field(field) => *field == SpanField::Duration,
     }
 }
 
@@ -58,7 +59,6 @@ pub fn double_text(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::query::SpanField;
     use crate::value::Attribute;
 
     #[test]
@@ -90,6 +90,7 @@ mod tests {
             (&attr, AttrValue::Map(vec![Attribute::new("z", 0.5)]), ""),
             (&kind, AttrValue::Int(0), ""),
             (&kind, AttrValue::Int(2), "2"),
+            (&Column::Field(SpanField::Duration), AttrValue::Int(0), "0"),
         ] {
             assert_eq!(field_text(column, &value), text, "{value:?}");
         }

@@ -16,7 +16,7 @@ mod text;
 pub use aggregate::{AggregateQuery, Function, FunctionKind, GroupKey, Groups, merge_groups};
 pub use answer::{Answer, CallEdge, FoundTrace, Operation, ScanStats};
 pub use column::{AttrLevel, Column, EventField, LinkField, SpanField};
-pub use field_text::{EMPTY as EMPTY_TEXT, attribute_text, double_text, field_text, is_attribute};
+pub use field_text::{EMPTY as EMPTY_TEXT, attribute_text, double_text, field_text, is_always_shown};
 pub use filter::{Filter, Predicate};
 pub use plan::{CatalogueQuery, Order, Plan, Shape};
 pub use present::{EVENT_FIELDS, LINK_FIELDS, SPAN_FIELDS, has_text, inner_keys, present_columns, present_keys};

@@ -153,6 +153,7 @@ mod tests {
             Column::Field(SpanField::TraceId),
             Column::Field(SpanField::SpanId),
             Column::Field(SpanField::Name),
+            Column::Field(SpanField::Duration),
             Column::span("empty"),
             Column::span("c.d"),
             Column::span("a.b"),

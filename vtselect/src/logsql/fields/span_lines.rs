@@ -146,7 +146,7 @@ impl SpanLines {
         signed(cells, own::STATUS_CODE, span.status_code.0);
         number(cells, own::START, span.start.0);
         number(cells, own::END, span.end.0);
-        number(cells, own::DURATION, span.duration_nanos());
+        cells.push((own::DURATION, Cell::Number(span.duration_nanos())));
         number(cells, own::DROPPED_ATTRIBUTES, span.dropped_attributes_count.into());
         number(cells, own::DROPPED_EVENTS, span.dropped_events_count.into());
         number(cells, own::DROPPED_LINKS, span.dropped_links_count.into());

@@ -84,7 +84,7 @@ impl Table {
         self.number("status_code", span.status_code.0);
         self.number("start_time_unix_nano", span.start.0);
         self.number("end_time_unix_nano", span.end.0);
-        self.number("duration", span.duration_nanos());
+        self.own("duration", span.duration_nanos().to_string().into());
         self.number("dropped_attributes_count", span.dropped_attributes_count);
         self.number("dropped_events_count", span.dropped_events_count);
         self.number("dropped_links_count", span.dropped_links_count);

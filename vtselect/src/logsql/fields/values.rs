@@ -1,6 +1,6 @@
 //! Texts of the values that storage answers with.
 
-use common::query::{Column, ColumnRows, EMPTY_TEXT, RowValues, field_text, is_attribute};
+use common::query::{Column, ColumnRows, EMPTY_TEXT, RowValues, field_text, is_always_shown};
 use common::value::AttrValue;
 
 use super::super::exec::Text;
@@ -12,7 +12,7 @@ pub fn column_texts(column: &Column, rows: &ColumnRows, at: usize) -> Vec<Text> 
     match rows.columns.get(at) {
         None => vec![empty; rows.len],
         Some(RowValues::Dict { values, codes }) => {
-            let shown: Text = if is_attribute(column) {
+            let shown: Text = if is_always_shown(column) {
                 EMPTY_TEXT.into()
             } else {
                 empty.clone()

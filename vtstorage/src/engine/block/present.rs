@@ -66,7 +66,7 @@ impl BlockRows<'_> {
             check()?;
             let column = Column::Field(field);
             let count = match field {
-                SpanField::TraceId | SpanField::SpanId => u64::from(wanted.count()),
+                SpanField::TraceId | SpanField::SpanId | SpanField::Duration => u64::from(wanted.count()),
                 _ => self
                     .load(&column, wanted)?
                     .map_or(0, |loaded| count(&loaded, false, wanted)),

@@ -6,7 +6,7 @@ use crate::engine::numbers::{Numbers, Offset, with_offsets};
 use crate::engine::rows::{Loaded, LoadedRows, Texts, Values};
 use common::query::logsql::stats::Text;
 use common::query::logsql::value::{Bucket, BucketSize};
-use common::query::{GroupKey, is_attribute};
+use common::query::{GroupKey, is_always_shown};
 use hashbrown::HashMap;
 use std::hash::Hash;
 
@@ -71,7 +71,7 @@ impl<'q> Coder<'q> {
     }
 
     fn run(mut self, data: ColumnData<'_>) -> Coded {
-        let attribute = is_attribute(data.column);
+        let attribute = is_always_shown(data.column);
         match data.loaded {
             None => {}
             Some(Loaded { rows, values }) => match values {

@@ -5,7 +5,7 @@ use crate::engine::error::StorageError;
 use crate::engine::numbers::{Offset, with_offsets};
 use crate::engine::rows::{Loaded, RowSource, Texts, Values};
 use crate::leaf::filter::Kept;
-use common::query::{Column, EMPTY_TEXT, double_text, field_text, is_attribute};
+use common::query::{Column, EMPTY_TEXT, double_text, field_text, is_always_shown};
 use common::value::AttrValue;
 
 /// Columns by their number in the query.
@@ -70,7 +70,7 @@ impl ColumnData<'_> {
         let Some(Loaded { rows, values }) = self.loaded else {
             return;
         };
-        let attribute = is_attribute(self.column);
+        let attribute = is_always_shown(self.column);
         let (mut text, mut digits) = (String::new(), String::new());
         match values {
             Values::Const { value, count } => {
@@ -120,7 +120,7 @@ impl ColumnData<'_> {
 
     /// How a value is shown; the buffers take the text if it has to be made.
     pub(super) fn shown<'v>(&self, value: &'v AttrValue, text: &'v mut String, digits: &'v mut String) -> Shown<'v> {
-        let attribute = is_attribute(self.column);
+        let attribute = is_always_shown(self.column);
         match value {
             AttrValue::Empty => Shown::Nothing,
             AttrValue::Int(int) => shown_int(*int, attribute),

@@ -8,11 +8,11 @@ use crate::engine::numbers::{Numbers, Offset, with_offsets};
 use crate::engine::rows::{Loaded, LoadedRows, Texts, Values};
 use common::query::logsql::stats::{State, Text};
 use common::query::logsql::value::parse_number;
-use common::query::{FunctionKind, is_attribute};
+use common::query::{FunctionKind, is_always_shown};
 
 /// Adds the values of a column.
 pub(super) fn update<A: Assign>(update: &Update<'_, A>, data: ColumnData<'_>, states: &mut States<'_>) {
-    let attribute = is_attribute(data.column);
+    let attribute = is_always_shown(data.column);
     let missing = match data.loaded {
         Some(Loaded {
             rows,

@@ -8,7 +8,7 @@ use super::update::Update;
 use crate::engine::numbers::{Offset, with_offsets};
 use crate::engine::rows::{Loaded, Values};
 use common::query::logsql::stats::State;
-use common::query::{double_text, is_attribute};
+use common::query::{double_text, is_always_shown};
 use hashbrown::HashSet;
 
 /// Adds the distinct values of one column, or tuples of several.
@@ -32,7 +32,7 @@ pub(super) fn update<A: Assign>(update: &Update<'_, A>, states: &mut States<'_>)
 }
 
 fn add_values<A: Assign>(update: &Update<'_, A>, data: ColumnData<'_>, states: &mut States<'_>) {
-    let attribute = is_attribute(data.column);
+    let attribute = is_always_shown(data.column);
     match data.loaded {
         Some(Loaded {
             rows,

@@ -3,7 +3,7 @@
 
 use super::text::{canonical_id, canonical_int};
 use common::query::logsql::text::{CompiledTextFilter, TextFilter};
-use common::query::{Column, EMPTY_TEXT, attribute_text, double_text, is_attribute};
+use common::query::{Column, EMPTY_TEXT, attribute_text, double_text, is_always_shown};
 use common::value::AttrValue;
 use memchr::memmem::Finder;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ enum How {
 impl FieldTest {
     pub(super) fn new(column: &Column, filter: &TextFilter) -> Self {
         let compiled = filter.compile();
-        let is_attribute = is_attribute(column);
+        let is_attribute = is_always_shown(column);
         let how = match filter {
             TextFilter::Exact(text) => one_of(std::slice::from_ref(text), is_attribute),
             TextFilter::In(texts) => one_of(texts, is_attribute),

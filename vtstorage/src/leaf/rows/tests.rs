@@ -53,7 +53,9 @@ pub(in crate::leaf) fn comparable(parts: Vec<RowPart>, columns: &[Column]) -> Ve
                             .filter(|value| {
                                 !matches!(column, Column::Field(_)) || !field_text(column, value).is_empty()
                             })
-                            .filter(|value| *value != AttrValue::Str("".into()) || common::query::is_attribute(column))
+                            .filter(|value| {
+                                *value != AttrValue::Str("".into()) || common::query::is_always_shown(column)
+                            })
                     });
                     format!("{:?}", values.collect::<Vec<_>>())
                 }));
@@ -80,6 +82,7 @@ fn rank(order: &RowOrder, span: &Span) -> String {
     };
     match number {
         Some(ColumnValue::Int(number)) => double(number as f64),
+        Some(ColumnValue::Duration(number)) => double(number as f64),
         Some(ColumnValue::Attr(AttrValue::Int(number))) => double(*number as f64),
         Some(ColumnValue::Attr(AttrValue::Double(number))) => double(*number),
         _ => {
