@@ -11,59 +11,16 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-die() { printf 'bench-cluster: %s\n' "$*" >&2; exit 1; }
 tracebench=${TRACEBENCH:-}
 if [ ! -x "$tracebench" ]; then
   echo 'bench-cluster: skipped, TRACEBENCH is no program'
   exit 0
 fi
-bin=${CARGO_TARGET_DIR:-target}/release
+. scripts/nodes.sh
 nodes=${NODES:-3} rf=${RF:-2} spans=${SPANS:-1000000} runs=${RUNS:-15}
 programs=(vtstorage vtinsert vtselect)
 [ "$nodes" != 0 ] || programs=(vtsingle)
-for name in "${programs[@]}"; do [ -x "$bin/$name" ] || die "no $bin/$name: run make build"; done
-
-dir=$(mktemp -d)
-declare -A pids=()
-stop() {
-  trap - EXIT INT TERM
-  for name in "${!pids[@]}"; do kill -TERM "${pids[$name]}" 2>/dev/null || true; done
-  wait 2>/dev/null || true
-  [ -n "${KEEP:-}" ] || rm -rf "$dir"
-}
-trap stop EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-port=31471
-next_port() {
-  port=$((port + 1))
-  while taken "$port"; do port=$((port + 1)); done
-}
-
-fail() {
-  tail -n 20 "$dir"/*.log >&2 || true
-  die "$*"
-}
-
-# run NAME PROGRAM FLAGS: starts a node.
-run() {
-  local name=$1 program=$2
-  shift 2
-  "$bin/$program" "$@" 2>"$dir/$name.log" >&2 &
-  pids[$name]=$!
-}
-
-# healthy NAME ADDR: waits until a node serves.
-healthy() {
-  for _ in $(seq 300); do
-    curl -fsS "http://$2/health" >/dev/null 2>&1 && return
-    kill -0 "${pids[$1]}" 2>/dev/null || fail "$1 ended"
-    sleep 0.1
-  done
-  fail "$1 does not serve"
-}
+need_programs "${programs[@]}"
 
 # seconds ROLE: CPU seconds of all nodes whose names begin so.
 hertz=$(getconf CLK_TCK)
@@ -108,12 +65,7 @@ else
   for n in $(seq 0 $((nodes - 1))); do healthy "storage-$n" "${storage[$n]}"; done
   healthy insert "$to"
   healthy select "$from"
-  for _ in $(seq 300); do
-    in_sync=$(curl -fsS "http://${storage[0]}/cluster/members" | tr '{' '\n' | grep '"in_sync":true' | grep -c '"live":true') || true
-    [ "$in_sync" != "$nodes" ] || break
-    sleep 0.1
-  done
-  [ "$in_sync" = "$nodes" ] || fail "$in_sync of $nodes nodes are in sync"
+  in_sync "$nodes" "${storage[@]}"
 fi
 
 now=$(date +%s)

@@ -1,103 +1,69 @@
 #!/usr/bin/env bash
 # Starts a cluster on this machine (three storage nodes, two insert nodes, two select nodes, two copies of each span) in a
-# temporary directory, sends it a load of sample traces, kills a storage node in the middle of it, and shows that nothing is
-# lost and that reads stay complete. Stays up until Ctrl-C; with DEMO_EXIT=1 it stops by itself, with a status that says
-# whether all of that was so. Run by `make demo-cluster`, which builds the programs first.
+# temporary directory, with the flags that the Helm chart gives to its pods, sends it a load of sample traces, kills a
+# storage node in the middle of it, and shows that nothing is lost and that reads stay complete. Stays up until Ctrl-C; with
+# DEMO_EXIT=1 it stops by itself, with a status that says whether all of that was so. Run by `make demo-cluster`, which
+# builds the programs first.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-bin=${CARGO_TARGET_DIR:-target}/release
-die() { printf 'demo-cluster: %s\n' "$*" >&2; exit 1; }
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+. scripts/nodes.sh
+need_programs vtstorage vtinsert vtselect vtctl
+need_curl
 
-for name in vtstorage vtinsert vtselect vtctl; do
-  [ -x "$bin/$name" ] || die "no $bin/$name: run make demo-cluster"
-done
-if ! command -v curl >/dev/null; then
-  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then die 'curl is missing (Debian package: curl)'; fi
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends curl; } >&2
-fi
+# What `helm template` makes of the chart's default values. A test keeps it so, and no helm is needed here.
+manifests=tests/e2e/charts/golden/cluster-default.yaml
 
-dir=$(mktemp -d)
-declare -A pids=()
-load=
-stop() {
-  trap - EXIT INT TERM
-  if [ -n "$load" ]; then kill "$load" 2>/dev/null || true; fi
-  for name in "${!pids[@]}"; do kill -TERM "${pids[$name]}" 2>/dev/null || true; done
-  wait 2>/dev/null || true
-  rm -rf "$dir"
-}
-trap stop EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-
-# Sets `port` to the next free one of 20000 above the nodes' usual ports.
-port=30471
-next_port() {
-  port=$((port + 1))
-  while taken "$port"; do port=$((port + 1)); done
+# flags_of PROGRAM: the flags of its container, one a line.
+flags_of() {
+  awk -v command="command: [\"/usr/local/bin/$1\"]" '
+    index($0, command) { found = 1 }
+    found && /^ *args:/ { inside = 1; next }
+    inside && /^ *- "--/ { sub(/^ *- "/, ""); sub(/"$/, ""); print; next }
+    inside { exit }' "$manifests"
 }
 
-# run NAME PROGRAM FLAGS: starts a node, its log beside the data.
-run() {
-  local name=$1 program=$2
-  shift 2
-  "$bin/$program" "$@" 2>>"$dir/$name.log" &
-  pids[$name]=$!
-}
-
-fail() {
-  tail -n 20 "$dir"/*.log >&2 || true
-  die "$*"
-}
-
-# healthy NAME ADDR: waits until a node serves.
-healthy() {
-  for _ in $(seq 300); do
-    curl -fsS "http://$2/health" >/dev/null 2>&1 && return
-    kill -0 "${pids[$1]}" 2>/dev/null || fail "$1 ended"
-    sleep 0.1
-  done
-  fail "$1 does not serve"
-}
-
-storage=() insert=() select=()
+storage=() insert=() select=() receivers=()
 for _ in 1 2 3; do next_port; storage+=("127.0.0.1:$port"); done
 for _ in 1 2; do next_port; insert+=("127.0.0.1:$port"); done
+for _ in 1 2; do next_port; receivers+=("127.0.0.1:$port"); done
 for _ in 1 2; do next_port; select+=("127.0.0.1:$port"); done
 peers=$(IFS=,; printf '%s' "${storage[*]}")
+service=$(flags_of vtstorage | sed -n 's/^--cluster.peers=//p')
+[ -n "$service" ] || die "no flags in $manifests"
 
-storage_node() {
-  run "storage-$1" vtstorage --httpListenAddr="${storage[$1]}" --storageDataPath="$dir/storage-$1" \
-    --cluster.peers="$peers" --cluster.advertiseAddr="${storage[$1]}" --replicationFactor=2
+# pod NAME PROGRAM ADDR [RECEIVER]: starts a pod's program, with addresses and directories of this machine.
+pod() {
+  local name=$1 program=$2 addr=$3 receiver=${4:-} flag flags=()
+  while IFS= read -r flag; do
+    case $flag in
+      # Nobody has to notice that it leaves.
+      --http.shutdownDelay=*) continue ;;
+      --httpListenAddr=*) flag=--httpListenAddr=$addr ;;
+      --otlpGRPCListenAddr=*) flag=--otlpGRPCListenAddr=$receiver ;;
+      --storageDataPath=*) flag=--storageDataPath=$dir/$name ;;
+      # The pod's own name, and the service's, which stands for all of them.
+      --*="\$(POD_NAME).$service") flag=${flag%%=*}=$addr ;;
+      --*="$service") flag=${flag%%=*}=$peers ;;
+    esac
+    flags+=("$flag")
+  done < <(flags_of "$program")
+  run "$name" "$program" "${flags[@]}"
 }
-
-# in_sync COUNT: waits until that many members are live and in sync.
-in_sync() {
-  local members
-  for _ in $(seq 600); do
-    members=$("$bin/vtctl" members --json --addr "$peers" 2>/dev/null | tr '{' '\n' | grep '"in_sync":true' | grep -c '"live":true') || true
-    [ "$members" = "$1" ] && return
-    sleep 0.1
-  done
-  fail "not $1 nodes are in sync: $("$bin/vtctl" members --addr "$peers" 2>&1)"
-}
+storage_node() { pod "storage-$1" vtstorage "${storage[$1]}"; }
 
 say 'Starting 3 storage, 2 insert and 2 select nodes'
 for n in 0 1 2; do storage_node "$n"; done
 for n in 0 1; do
-  run "insert-$n" vtinsert --httpListenAddr="${insert[$n]}" --storageNode="$peers"
-  run "select-$n" vtselect --httpListenAddr="${select[$n]}" --storageNode="$peers"
+  pod "insert-$n" vtinsert "${insert[$n]}" "${receivers[$n]}"
+  pod "select-$n" vtselect "${select[$n]}"
 done
 for n in 0 1 2; do healthy "storage-$n" "${storage[$n]}"; done
 for n in 0 1; do
   healthy "insert-$n" "${insert[$n]}"
   healthy "select-$n" "${select[$n]}"
 done
-in_sync 3
+in_sync 3 "${storage[@]}"
 printf 'vtctl members --addr %s\n' "${storage[0]}"
 "$bin/vtctl" members --addr "$peers"
 
@@ -145,15 +111,13 @@ count() {
 
 say 'Sending a load, and counting meanwhile'
 send_load &
-load=$!
+pids[load]=$!
 sleep 3
 count 0
 count 1
 
 say "Killing storage node 0 (kill -9), with the load going on"
-kill -KILL "${pids[storage-0]}"
-wait "${pids[storage-0]}" 2>/dev/null || true
-unset 'pids[storage-0]'
+kill_node storage-0
 for _ in 1 2 3 4; do
   sleep 1.5
   count 0
@@ -164,21 +128,19 @@ done
 say 'Starting it again: it gets what it missed'
 storage_node 0
 healthy storage-0 "${storage[0]}"
-in_sync 3
+in_sync 3 "${storage[@]}"
 count 0
 "$bin/vtctl" members --addr "$peers"
 
 say 'Killing storage node 1'
-kill -KILL "${pids[storage-1]}"
-wait "${pids[storage-1]}" 2>/dev/null || true
-unset 'pids[storage-1]'
+kill_node storage-1
 sleep 4
 count 0
 count 1
 
 touch "$dir/stop"
-wait "$load" || { ok=; printf 'demo-cluster: the load failed: %s\n' "$(tail -n 3 "$dir/load.log")" >&2; }
-load=
+wait "${pids[load]}" || { ok=; printf 'demo-cluster: the load failed: %s\n' "$(tail -n 3 "$dir/load.log")" >&2; }
+unset 'pids[load]'
 acknowledged=$(<"$dir/acknowledged")
 count 0
 found=$(tr -dc '0-9' <"$dir/count.json")
@@ -187,7 +149,7 @@ say "$found of $acknowledged acknowledged spans are there, each once; $(<"$dir/r
 
 cat <<TEXT
 
-  OTLP           http://${insert[0]}/v1/traces, ${insert[0]} (gRPC); and ${insert[1]}
+  OTLP           http://${insert[0]}/v1/traces, ${receivers[0]} (gRPC); and ${insert[1]}, ${receivers[1]}
   Jaeger API     http://${select[0]}/select/jaeger   (as the URL of Grafana's Jaeger data source); and ${select[1]}
   LogsQL         http://${select[0]}/select/logsql
   Storage nodes  ${storage[*]}

@@ -5,30 +5,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-bin=${CARGO_TARGET_DIR:-target}/release/vtsingle
-die() { printf 'demo: %s\n' "$*" >&2; exit 1; }
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-
-[ -x "$bin" ] || die "no $bin: run make demo"
-if ! command -v curl >/dev/null; then
-  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then die 'curl is missing (Debian package: curl)'; fi
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends curl; } >&2
-fi
-
-dir=$(mktemp -d) server=
-stop() {
-  trap - EXIT INT TERM
-  if [ -n "$server" ]; then
-    kill -TERM "$server" 2>/dev/null || true
-    wait "$server" 2>/dev/null || true
-  fi
-  rm -rf "$dir"
-}
-trap stop EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+. scripts/nodes.sh
+need_programs vtsingle
+need_curl
 
 # The port itself when it is free, else the next free one from 20000 above.
 free_port() {
@@ -43,14 +22,8 @@ free_port() {
 
 http=$(free_port 10428) grpc=$(free_port 4317)
 base=http://127.0.0.1:$http
-"$bin" --storageDataPath="$dir/data" --httpListenAddr="127.0.0.1:$http" --otlpGRPCListenAddr="127.0.0.1:$grpc" 2>"$dir/log" &
-server=$!
-for _ in $(seq 300); do
-  curl -fsS "$base/health" >/dev/null 2>&1 && break
-  kill -0 "$server" 2>/dev/null || { cat "$dir/log" >&2; server=; die 'vtsingle did not start'; }
-  sleep 0.1
-done
-curl -fsS "$base/health" >/dev/null || { cat "$dir/log" >&2; die 'vtsingle does not answer'; }
+run vtsingle vtsingle --storageDataPath="$dir/data" --httpListenAddr="127.0.0.1:$http" --otlpGRPCListenAddr="127.0.0.1:$grpc"
+healthy vtsingle "127.0.0.1:$http"
 
 say 'Sending sample traces (OTLP/HTTP, JSON)'
 scripts/sample-traces.sh >"$dir/sample.json"
@@ -96,8 +69,8 @@ cat <<TEXT
 TEXT
 
 if [ -n "${DEMO_EXIT:-}" ]; then
-  [ -n "$ok" ] || { cat "$dir/log" >&2; die 'not everything came back'; }
+  [ -n "$ok" ] || fail 'not everything came back'
   exit 0
 fi
 say 'Ctrl-C stops it and removes the data'
-wait "$server" || die "vtsingle ended: $(tail -n 5 "$dir/log")"
+wait "${pids[vtsingle]}" || fail 'vtsingle ended'

@@ -57,7 +57,7 @@ command -v cargo >/dev/null || die "no cargo: install Rust (https://rustup.rs)"
 need_commands gcc:gcc g++:g++ ar:binutils flock:util-linux
 [ "$(uname -s)" != Linux ] || "$root/scripts/rocksdb.sh"
 if [ "$goal" = test ]; then
-  need_commands curl:curl git:git python3:python3
+  need_commands curl:curl git:git python3:python3 shellcheck:shellcheck
   need_component fmt rustfmt
   need_component clippy clippy
   python_environment

@@ -17,11 +17,15 @@ def helm(*arguments):
     return done.stdout
 
 
+def text(chart, values=None):
+    """What helm prints for a chart."""
+    files = ["--values", HERE / "values" / values] if values else []
+    return helm("template", RELEASE, HELM / chart, "--namespace", "tracing", *files)
+
+
 def template(chart, values=None):
     """The objects of a chart."""
-    files = ["--values", HERE / "values" / values] if values else []
-    documents = yaml.safe_load_all(helm("template", RELEASE, HELM / chart, "--namespace", "tracing", *files))
-    return [document for document in documents if document]
+    return [document for document in yaml.safe_load_all(text(chart, values)) if document]
 
 
 def find(objects, kind, component):

@@ -1,8 +1,10 @@
-"""The charts render to what Kubernetes accepts, whatever values they get."""
+"""The charts render to what Kubernetes accepts, whatever values they get, and to what the golden files say."""
+
+import os
 
 import kubernetes_validate
 import pytest
-from rendered import HELM, find, helm, template
+from rendered import HELM, HERE, find, helm, template, text
 
 CASES = [
     ("vt-cluster", None),
@@ -30,6 +32,23 @@ def test_objects_are_valid(chart, values):
     for o in objects:
         if o["kind"] not in FOREIGN:
             kubernetes_validate.validate(o, "1.31", strict=True)
+
+
+@pytest.mark.parametrize(
+    "name, chart, values",
+    [
+        ("cluster-default", "vt-cluster", None),
+        ("cluster-everything", "vt-cluster", "cluster-everything.yaml"),
+        ("single-default", "vt-single", None),
+    ],
+)
+def test_rendered_charts_are_the_golden_files(name, chart, values):
+    """UPDATE_GOLDEN=1 writes them anew; then look at what has changed."""
+    golden = HERE / "golden" / f"{name}.yaml"
+    rendered = text(chart, values)
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(rendered)
+    assert rendered == golden.read_text()
 
 
 @pytest.mark.parametrize("chart, values", CASES)
