@@ -6,8 +6,8 @@ mod config;
 pub use config::{SingleConfig, command};
 
 use common::config::EffectiveFlags;
-use common::http::{App, Lifecycle, Operational, Servers, bind, operational_router};
-use common::process::{Termination, leave_on_signal};
+use common::http::{Lifecycle, bind};
+use common::process::Service;
 use common::telemetry::Metrics;
 use std::sync::Arc;
 use vtinsert::{Receiver, TimeWindow};
@@ -30,7 +30,7 @@ pub enum RunError {
 /// # Errors
 /// When a socket cannot be bound, or the engine cannot be opened or closed.
 pub async fn run(config: SingleConfig, flags: EffectiveFlags, metrics: Metrics) -> Result<(), RunError> {
-    let mut termination = Termination::listen()?;
+    let mut service = Service::new(&config.http, Lifecycle::new(), flags, metrics)?;
     let http = bind(&config.http_listen_addr).await?;
     let grpc = bind(&config.otlp_grpc_listen_addr).await?;
     let engine = open_engine(config.storage.clone()).await?;
@@ -39,28 +39,16 @@ pub async fn run(config: SingleConfig, flags: EffectiveFlags, metrics: Metrics) 
         future: config.storage.future_retention.into(),
     };
     let receiver = Receiver::new(config.insert.clone(), window, engine.clone());
-    let lifecycle = Lifecycle::new();
-    let operational = Operational {
-        lifecycle: lifecycle.clone(),
-        metrics: metrics.clone(),
-        flags: Arc::new(flags),
-    };
-    let routes = operational_router(operational)
-        .merge(internal_router(engine.clone()))
+    let routes = internal_router(engine.clone())
         .merge(receiver.http_router())
         .merge(vtselect::http_router(&config.select, engine.clone()));
-
-    let mut servers = Servers::new(lifecycle.clone(), config.http.connection_limits());
-    servers.start("http", http, App::new(routes, config.http.http_path_prefix.clone()))?;
+    service.serve(http, routes)?;
     let grpc_routes = receiver.grpc_routes().await.into_axum_router();
-    servers.start("otlp-grpc", grpc, App::bare(grpc_routes))?;
-    let upkeep = tokio::spawn(metrics.upkeep());
+    service.serve_bare("otlp-grpc", grpc, grpc_routes)?;
     tracing::info!("ready to serve");
 
-    let delay = config.http.http_shutdown_delay.as_duration();
-    leave_on_signal(&mut termination, &lifecycle, delay).await;
-    servers.ended().await;
-    upkeep.abort();
+    service.signalled().await;
+    service.end().await;
     engine.shutdown().await?;
     tracing::info!("stopped");
     Ok(())

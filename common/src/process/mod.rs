@@ -1,8 +1,12 @@
-//! The life of a program that serves: from its command line over a runtime to the signal that ends it. What it serves
-//! is its own; this knows no role.
+//! The life of a program that serves: from its command line over a runtime and its servers to the signal that ends it.
+//! What it serves is its own; this knows no role.
 
+mod front;
 mod program;
+mod service;
 mod signal;
 
+pub use front::{FrontError, FrontNode};
 pub use program::{ProgramError, main};
+pub use service::Service;
 pub use signal::{Termination, leave_on_signal};

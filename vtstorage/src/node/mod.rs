@@ -23,8 +23,8 @@ use crate::hints::{HintDelivery, Route};
 use crate::server::{StorageService, routes};
 use common::cluster::{PeerNode, Settings};
 use common::config::EffectiveFlags;
-use common::http::{App, Lifecycle, Operational, Phase, Servers, bind, operational_router};
-use common::process::{Termination, leave_on_signal};
+use common::http::{Lifecycle, Phase, bind};
+use common::process::Service;
 use common::rpc::{Credentials, Nodes, SecretError};
 use common::telemetry::Metrics;
 use local::Store;
@@ -59,21 +59,13 @@ pub enum RunError {
 /// # Errors
 /// When it cannot start, or cannot go on.
 pub async fn run(config: StorageNodeConfig, flags: EffectiveFlags, metrics: Metrics) -> Result<(), RunError> {
-    let mut termination = Termination::listen()?;
+    let mut server = Service::new(&config.http, Lifecycle::starting(), flags, metrics)?;
     let credentials = config.secret.credentials()?;
     let listener = bind(&config.http_listen_addr).await?;
     let listener = listener.ok_or_else(|| RunError::Flags("--httpListenAddr must not be empty".into()))?;
     let engine = open_engine(config.storage.clone()).await?;
     let node = Node::start(&config, &credentials, engine.clone(), listener.local_addr()?).await?;
-    let lifecycle = Lifecycle::starting();
-    let operational = Operational {
-        lifecycle: lifecycle.clone(),
-        metrics: metrics.clone(),
-        flags: Arc::new(flags),
-    };
-    let http = operational_router(operational)
-        .merge(internal_router(engine.clone()))
-        .merge(status::status_router(node.status()));
+    let lifecycle = server.lifecycle().clone();
     let service = StorageService::new(
         node.local.clone(),
         node.local.clone(),
@@ -81,23 +73,19 @@ pub async fn run(config: StorageNodeConfig, flags: EffectiveFlags, metrics: Metr
         &config.server,
     );
     let grpc = routes(service, grpc::routes(node.cluster.peer()), credentials).await;
+    let routes = internal_router(engine.clone())
+        .merge(status::status_router(node.status()))
+        .merge(grpc);
+    server.serve(Some(listener), routes)?;
+    let ready = tokio::spawn(serve_once_member(node.cluster.clone(), lifecycle));
 
-    let mut servers = Servers::new(lifecycle.clone(), config.http.connection_limits());
-    let app = App::new(http.merge(grpc), config.http.http_path_prefix.clone());
-    servers.start("http", Some(listener), app)?;
-    let upkeep = tokio::spawn(metrics.upkeep());
-    let ready = tokio::spawn(serve_once_member(node.cluster.clone(), lifecycle.clone()));
-
-    let delay = config.http.http_shutdown_delay.as_duration();
     let ended = tokio::select! {
-        () = leave_on_signal(&mut termination, &lifecycle, delay) => Ok(()),
+        () = server.signalled() => Ok(()),
         why = node.cluster.failed() => Err(RunError::Cluster(why)),
     };
     ready.abort();
-    lifecycle.enter(Phase::Draining);
-    servers.ended().await;
+    server.end().await;
     node.stop().await;
-    upkeep.abort();
     engine.shutdown().await?;
     tracing::info!("stopped");
     ended

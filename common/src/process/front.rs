@@ -1,0 +1,70 @@
+//! Programs that hold no spans themselves and reach them in a cluster of storage nodes.
+
+use super::Service;
+use crate::config::EffectiveFlags;
+use crate::http::{HttpConfig, Lifecycle, Phase};
+use crate::rpc::{RemoteView, SecretConfig, SecretError, StorageNodesConfig};
+use crate::telemetry::Metrics;
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+
+/// Why such a program ended otherwise than by a signal.
+#[derive(Debug, thiserror::Error)]
+pub enum FrontError {
+    /// A socket or a signal handler.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error("no storage node is given: --storageNode=host:port")]
+    NoStorageNode,
+}
+
+/// A program in front of a cluster. It is healthy once it knows the cluster.
+pub struct FrontNode {
+    pub service: Service,
+    view: Arc<RemoteView>,
+    ready: JoinHandle<()>,
+}
+
+impl FrontNode {
+    /// Begins to watch the cluster. To be called within a runtime.
+    ///
+    /// # Errors
+    /// When no storage node is given, or the secret cannot be read.
+    pub fn start(
+        storage: StorageNodesConfig,
+        secret: &SecretConfig,
+        http: &HttpConfig,
+        flags: EffectiveFlags,
+        metrics: Metrics,
+    ) -> Result<Self, FrontError> {
+        let service = Service::new(http, Lifecycle::starting(), flags, metrics)?;
+        if storage.storage_node.is_empty() {
+            return Err(FrontError::NoStorageNode);
+        }
+        let view = RemoteView::start(storage.storage_node, secret.credentials()?);
+        let ready = tokio::spawn(serve_once_known(view.clone(), service.lifecycle().clone()));
+        Ok(Self { service, view, ready })
+    }
+
+    /// The cluster as it is known.
+    pub fn view(&self) -> Arc<RemoteView> {
+        self.view.clone()
+    }
+
+    /// Runs until SIGTERM or SIGINT; then requests under way are answered.
+    pub async fn run(mut self) {
+        self.service.signalled().await;
+        self.service.end().await;
+        self.ready.abort();
+        tracing::info!("stopped");
+    }
+}
+
+async fn serve_once_known(view: Arc<RemoteView>, lifecycle: Lifecycle) {
+    if let Some(state) = view.first().await {
+        lifecycle.enter(Phase::Serving);
+        tracing::info!(cluster = %state.cluster, nodes = state.members.len(), "ready to serve");
+    }
+}

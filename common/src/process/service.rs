@@ -1,0 +1,79 @@
+//! The part of a program between its start and its end that all programs share: servers with operational paths, and an
+//! orderly end on a signal.
+
+use super::{Termination, leave_on_signal};
+use crate::config::EffectiveFlags;
+use crate::http::{App, HttpConfig, Lifecycle, Operational, PathPrefix, Phase, Servers, operational_router};
+use crate::telemetry::Metrics;
+use axum::Router;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// A program that serves until it is told to end.
+pub struct Service {
+    termination: Termination,
+    operational: Operational,
+    prefix: PathPrefix,
+    shutdown_delay: Duration,
+    servers: Servers,
+    upkeep: JoinHandle<()>,
+}
+
+impl Service {
+    /// Takes over the process's signals; serves nothing yet. To be called within a runtime.
+    ///
+    /// # Errors
+    /// When the system refuses a signal handler.
+    pub fn new(config: &HttpConfig, lifecycle: Lifecycle, flags: EffectiveFlags, metrics: Metrics) -> io::Result<Self> {
+        Ok(Self {
+            termination: Termination::listen()?,
+            prefix: config.http_path_prefix.clone(),
+            shutdown_delay: config.http_shutdown_delay.as_duration(),
+            servers: Servers::new(lifecycle.clone(), config.connection_limits()),
+            upkeep: tokio::spawn(metrics.clone().upkeep()),
+            operational: Operational {
+                lifecycle,
+                metrics,
+                flags: Arc::new(flags),
+            },
+        })
+    }
+
+    /// The phases of the process.
+    pub fn lifecycle(&self) -> &Lifecycle {
+        &self.operational.lifecycle
+    }
+
+    /// Serves `routes` and the operational paths on the program's first socket, if that is switched on.
+    ///
+    /// # Errors
+    /// When the socket has no address.
+    pub fn serve(&mut self, listener: Option<TcpListener>, routes: Router) -> io::Result<()> {
+        let routes = operational_router(self.operational.clone()).merge(routes);
+        let app = App::new(routes, self.prefix.clone());
+        self.servers.start("http", listener, app)
+    }
+
+    /// Serves `routes`, which answer for all paths in their own way, on another socket, if that is switched on.
+    ///
+    /// # Errors
+    /// When the socket has no address.
+    pub fn serve_bare(&mut self, name: &'static str, listener: Option<TcpListener>, routes: Router) -> io::Result<()> {
+        self.servers.start(name, listener, App::bare(routes))
+    }
+
+    /// Waits for SIGTERM or SIGINT, and then until load balancers have noticed.
+    pub async fn signalled(&mut self) {
+        leave_on_signal(&mut self.termination, &self.operational.lifecycle, self.shutdown_delay).await;
+    }
+
+    /// Takes no more connections, and waits until requests under way are answered.
+    pub async fn end(self) {
+        self.operational.lifecycle.enter(Phase::Draining);
+        self.servers.ended().await;
+        self.upkeep.abort();
+    }
+}
