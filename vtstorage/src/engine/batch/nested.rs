@@ -1,9 +1,9 @@
 //! The columns of a batch's events and links.
 
-use super::CellColumn;
 use super::gather::Gather;
 use super::keyed::{Keyed, cell_of, count_in};
 use super::source::BatchRows;
+use super::{CellColumn, LinkRow};
 use crate::engine::error::StorageError;
 use crate::engine::rows::{Loaded, LoadedRows, RowSet, Values};
 use common::query::{EventField, LinkField};
@@ -84,8 +84,14 @@ impl BatchRows<'_> {
         let links = |row| batch.row_links(row);
         let mut gather = Gather::default();
         match field {
-            LinkField::TraceId => return self.link_trace_ids(index, want),
-            LinkField::SpanId => return self.link_span_ids(index, want),
+            LinkField::TraceId => {
+                let id = |link: &LinkRow| (!link.trace_id.is_zero()).then_some(link.trace_id);
+                return self.link_ids(index, want, id, Values::TraceIds);
+            }
+            LinkField::SpanId => {
+                let id = |link: &LinkRow| (!link.span_id.is_zero()).then_some(link.span_id);
+                return self.link_ids(index, want, id, Values::SpanIds);
+            }
             LinkField::TraceState => {
                 let column = batch.link_cells.column(CellColumn::TraceState);
                 each(want, index, links, |row, l| {
@@ -116,43 +122,30 @@ impl BatchRows<'_> {
         Ok(gather.finish())
     }
 
-    fn link_trace_ids(&self, index: Option<u32>, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
+    /// An id of each link that has it.
+    fn link_ids<T>(
+        &self,
+        index: Option<u32>,
+        want: &RowSet,
+        id: impl Fn(&LinkRow) -> Option<T>,
+        values: fn(Vec<T>) -> Values,
+    ) -> Result<Option<Loaded>, StorageError> {
         let (mut rows, mut ids) = (Vec::new(), Vec::new());
         each(
             want,
             index,
             |row| self.batch.row_links(row),
             |row, l| {
-                if let Some(link) = self.batch.links.get(l).filter(|link| !link.trace_id.is_zero()) {
+                if let Some(id) = self.batch.links.get(l).and_then(&id) {
                     rows.push(row);
-                    ids.push(link.trace_id);
+                    ids.push(id);
                 }
                 Ok(())
             },
         )?;
         Ok((!rows.is_empty()).then_some(Loaded {
             rows: LoadedRows::Sparse(rows),
-            values: Values::TraceIds(ids),
-        }))
-    }
-
-    fn link_span_ids(&self, index: Option<u32>, want: &RowSet) -> Result<Option<Loaded>, StorageError> {
-        let (mut rows, mut ids) = (Vec::new(), Vec::new());
-        each(
-            want,
-            index,
-            |row| self.batch.row_links(row),
-            |row, l| {
-                if let Some(link) = self.batch.links.get(l).filter(|link| !link.span_id.is_zero()) {
-                    rows.push(row);
-                    ids.push(link.span_id);
-                }
-                Ok(())
-            },
-        )?;
-        Ok((!rows.is_empty()).then_some(Loaded {
-            rows: LoadedRows::Sparse(rows),
-            values: Values::SpanIds(ids),
+            values: values(ids),
         }))
     }
 }

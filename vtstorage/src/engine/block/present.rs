@@ -136,22 +136,15 @@ impl BlockRows<'_> {
         check: &mut Check<'_>,
         visit: &mut Visit<'_>,
     ) -> Result<(), StorageError> {
-        let columns = &self.header().columns;
-        let owners = nested::owners(self.pages(), &columns.spans, &Field::EventsEnd)?;
-        let all = RowSet::of_range(columns.events.rows, 0..columns.events.rows);
-        let keys = self.keys(&columns.events, &all)?;
-        let keys = keys.into_iter().map(|key| EventField::Attr(key.into()));
-        for field in EVENT_FIELDS.into_iter().chain(keys) {
-            check()?;
-            let is_attribute = matches!(field, EventField::Attr(_));
-            if let Some(loaded) = self.event_values(&field, &owners)? {
-                for (index, count) in count_by_index(&loaded, is_attribute, &owners, wanted) {
-                    let (field, index) = (field.clone(), Some(index));
-                    visit(Column::Event { field, index }, count);
-                }
-            }
-        }
-        Ok(())
+        let events = Nested {
+            table: &self.header().columns.events,
+            end: Field::EventsEnd,
+            fields: EVENT_FIELDS.to_vec(),
+            attribute: |key| EventField::Attr(key.into()),
+            values: Self::event_values,
+            column: |field, index| Column::Event { field, index },
+        };
+        self.count_nested(events, wanted, check, visit)
     }
 
     fn count_links(
@@ -160,23 +153,54 @@ impl BlockRows<'_> {
         check: &mut Check<'_>,
         visit: &mut Visit<'_>,
     ) -> Result<(), StorageError> {
-        let columns = &self.header().columns;
-        let owners = nested::owners(self.pages(), &columns.spans, &Field::LinksEnd)?;
-        let all = RowSet::of_range(columns.links.rows, 0..columns.links.rows);
-        let keys = self.keys(&columns.links, &all)?;
-        let keys = keys.into_iter().map(|key| LinkField::Attr(key.into()));
-        for field in LINK_FIELDS.into_iter().chain(keys) {
+        let links = Nested {
+            table: &self.header().columns.links,
+            end: Field::LinksEnd,
+            fields: LINK_FIELDS.to_vec(),
+            attribute: |key| LinkField::Attr(key.into()),
+            values: Self::link_values,
+            column: |field, index| Column::Link { field, index },
+        };
+        self.count_nested(links, wanted, check, visit)
+    }
+
+    fn count_nested<F: Clone>(
+        &mut self,
+        nested: Nested<'_, Self, F>,
+        wanted: &RowSet,
+        check: &mut Check<'_>,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StorageError> {
+        let spans = &self.header().columns.spans;
+        let owners = nested::owners(self.pages(), spans, &nested.end)?;
+        let all = RowSet::of_range(nested.table.rows, 0..nested.table.rows);
+        let keys = self.keys(nested.table, &all)?.into_iter().map(nested.attribute);
+        let fields = nested.fields.into_iter().map(|field| (field, false));
+        for (field, is_attribute) in fields.chain(keys.map(|field| (field, true))) {
             check()?;
-            let is_attribute = matches!(field, LinkField::Attr(_));
-            if let Some(loaded) = self.link_values(&field, &owners)? {
+            if let Some(loaded) = (nested.values)(self, &field, &owners)? {
                 for (index, count) in count_by_index(&loaded, is_attribute, &owners, wanted) {
-                    let (field, index) = (field.clone(), Some(index));
-                    visit(Column::Link { field, index }, count);
+                    visit((nested.column)(field.clone(), Some(index)), count);
                 }
             }
         }
         Ok(())
     }
+}
+
+/// Gives the values of a field in all rows of a table, whose owners are known.
+type Load<R, F> = fn(&mut R, &F, &[(u32, u32)]) -> Result<Option<Loaded>, StorageError>;
+
+/// The events or the links of spans: a table of its own, whose fields are `F`.
+struct Nested<'b, R, F> {
+    table: &'b TableMeta,
+    /// The spans' column that says where their rows end
+    end: Field,
+    /// All fields but attributes
+    fields: Vec<F>,
+    attribute: fn(String) -> F,
+    values: Load<R, F>,
+    column: fn(F, Option<u32>) -> Column,
 }
 
 fn report(column: Column, count: u64, visit: &mut Visit<'_>) {

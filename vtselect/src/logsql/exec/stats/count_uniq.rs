@@ -4,80 +4,87 @@ use common::query::logsql::stats::{Uniq, UniqHash};
 
 use super::super::super::ast::FieldPattern;
 use super::super::super::parse::stats::NamesLimited;
-use super::{Columns, Function, Text};
+use super::{Columns, Function, Kind, Text};
+use std::marker::PhantomData;
 
-/// Exact.
-pub(super) struct CountUniq(pub(super) NamesLimited);
+/// Counts what is distinct, exactly ([`Uniq`]) or by hash ([`UniqHash`]).
+pub(super) struct CountUniq<S> {
+    of: NamesLimited,
+    state: PhantomData<fn() -> S>,
+}
 
-/// By hash.
-pub(super) struct CountUniqHash(pub(super) NamesLimited);
+impl<S> CountUniq<S> {
+    pub(super) fn new(of: NamesLimited) -> Self {
+        Self { of, state: PhantomData }
+    }
+}
 
-impl Function for CountUniq {
-    type State = Uniq;
+/// What has been seen.
+pub(super) trait Seen: Kind {
+    fn up_to(limit: u64) -> Self;
+    fn is_full(&self) -> bool;
+    fn text(&mut self, value: &str);
+    fn tuple(&mut self, values: &mut dyn Iterator<Item = &str>, buffer: &mut String);
+    fn count(&self) -> u64;
+}
+
+macro_rules! seen {
+    ($($state:ty),*) => {$(
+        impl Seen for $state {
+            fn up_to(limit: u64) -> Self {
+                Self::new(limit)
+            }
+
+            fn is_full(&self) -> bool {
+                <$state>::is_full(self)
+            }
+
+            fn text(&mut self, value: &str) {
+                self.update_text(value);
+            }
+
+            fn tuple(&mut self, values: &mut dyn Iterator<Item = &str>, buffer: &mut String) {
+                self.update_tuple(values, buffer);
+            }
+
+            fn count(&self) -> u64 {
+                <$state>::count(self)
+            }
+        }
+    )*};
+}
+seen!(Uniq, UniqHash);
+
+impl<S: Seen> Function for CountUniq<S> {
+    type State = S;
 
     fn fields(&self) -> Vec<FieldPattern> {
-        names(&self.0)
+        self.of.fields.iter().map(FieldPattern::new).collect()
     }
 
-    fn new_state(&self) -> Uniq {
-        Uniq::new(self.0.limit)
+    fn new_state(&self) -> S {
+        S::up_to(self.of.limit)
     }
 
-    fn update(&self, state: &mut Uniq, columns: &Columns<'_>, rows: &[usize]) {
+    fn update(&self, state: &mut S, columns: &Columns<'_>, rows: &[usize]) {
         if state.is_full() {
             return;
         }
-        if self.0.fields.len() == 1 {
+        if self.of.fields.len() == 1 {
             columns.for_each(rows, |value, _| {
                 if !value.is_empty() {
-                    state.update_text(value);
+                    state.text(value);
                 }
             });
             return;
         }
         let mut buffer = String::new();
-        for_each_tuple(columns, rows, |tuple| state.update_tuple(tuple, &mut buffer));
+        for_each_tuple(columns, rows, |tuple| state.tuple(tuple, &mut buffer));
     }
 
-    fn finish(&self, state: Uniq, _: f64) -> Text {
+    fn finish(&self, state: S, _: f64) -> Text {
         state.count().to_string().into()
     }
-}
-
-impl Function for CountUniqHash {
-    type State = UniqHash;
-
-    fn fields(&self) -> Vec<FieldPattern> {
-        names(&self.0)
-    }
-
-    fn new_state(&self) -> UniqHash {
-        UniqHash::new(self.0.limit)
-    }
-
-    fn update(&self, state: &mut UniqHash, columns: &Columns<'_>, rows: &[usize]) {
-        if state.is_full() {
-            return;
-        }
-        if self.0.fields.len() == 1 {
-            columns.for_each(rows, |value, _| {
-                if !value.is_empty() {
-                    state.update_text(value);
-                }
-            });
-            return;
-        }
-        let mut buffer = String::new();
-        for_each_tuple(columns, rows, |tuple| state.update_tuple(tuple, &mut buffer));
-    }
-
-    fn finish(&self, state: UniqHash, _: f64) -> Text {
-        state.count().to_string().into()
-    }
-}
-
-fn names(f: &NamesLimited) -> Vec<FieldPattern> {
-    f.fields.iter().map(FieldPattern::new).collect()
 }
 
 fn for_each_tuple<'r>(columns: &Columns<'r>, rows: &[usize], mut visit: impl FnMut(&mut dyn Iterator<Item = &'r str>)) {

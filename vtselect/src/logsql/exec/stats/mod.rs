@@ -23,7 +23,7 @@ mod tests;
 mod uniq_values;
 mod values;
 
-use common::query::logsql::stats::{Count, End, Kind, Pick, State};
+use common::query::logsql::stats::{Count, End, Kind, Pick, State, Uniq, UniqHash};
 
 use super::super::ast::{FieldPattern, StatsFunc};
 use super::super::parse::stats::RowOf;
@@ -95,8 +95,8 @@ pub fn function(func: &StatsFunc) -> Box<dyn StatsFunction> {
         StatsFunc::Avg(f) => Box::new(sum::Avg(f.fields.clone())),
         StatsFunc::Count(f) => Box::new(count::CountRows(f.fields.clone())),
         StatsFunc::CountEmpty(f) => Box::new(count::CountEmpty(f.fields.clone())),
-        StatsFunc::CountUniq(f) => Box::new(count_uniq::CountUniq(f.clone())),
-        StatsFunc::CountUniqHash(f) => Box::new(count_uniq::CountUniqHash(f.clone())),
+        StatsFunc::CountUniq(f) => Box::new(count_uniq::CountUniq::<Uniq>::new(f.clone())),
+        StatsFunc::CountUniqHash(f) => Box::new(count_uniq::CountUniq::<UniqHash>::new(f.clone())),
         StatsFunc::FieldMax(f) => Box::new(field_of::FieldOfRow(f.clone(), End::Greatest)),
         StatsFunc::FieldMin(f) => Box::new(field_of::FieldOfRow(f.clone(), End::Least)),
         StatsFunc::Histogram(f) => Box::new(histogram::Hits(f.field.clone())),
