@@ -53,6 +53,23 @@ python_environment() {
   ln -sfn "$venv" "$cache/python/current"
 }
 
+# promtool, out of Debian's package of Prometheus, whose server nobody here wants started.
+prometheus_tool() {
+  local tools=$cache/tools scratch
+  command -v promtool >/dev/null || [ -x "$tools/usr/bin/promtool" ] && return
+  if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
+    scratch=$(mktemp -d)
+    [ "$(id -u)" != 0 ] || apt-get update -qq >&2 || true
+    if (cd "$scratch" && apt-get download -qq prometheus >/dev/null 2>&1 && dpkg-deb -x ./prometheus_*.deb tools); then
+      mkdir -p "$tools/usr/bin"
+      mv "$scratch/tools/usr/bin/promtool" "$tools/usr/bin/"
+    fi
+    rm -rf "$scratch"
+  fi
+  # Tests say what they skip for want of it.
+  [ -x "$tools/usr/bin/promtool" ] || printf 'setup.sh: promtool cannot be had\n' >&2
+}
+
 command -v cargo >/dev/null || die "no cargo: install Rust (https://rustup.rs)"
 need_commands gcc:gcc g++:g++ ar:binutils flock:util-linux
 [ "$(uname -s)" != Linux ] || "$root/scripts/rocksdb.sh"
@@ -61,4 +78,5 @@ if [ "$goal" = test ]; then
   need_component fmt rustfmt
   need_component clippy clippy
   python_environment
+  prometheus_tool
 fi

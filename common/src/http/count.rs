@@ -17,9 +17,8 @@ pub async fn count_requests(request: Request, next: Next) -> Response {
         .to_owned();
     let response = next.run(request).await;
     metrics::counter!("vt_http_requests_total", "path" => path.clone()).increment(1);
-    if response.status().is_client_error() || response.status().is_server_error() {
-        metrics::counter!("vt_http_errors_total", "path" => path.clone()).increment(1);
-    }
+    let is_error = response.status().is_client_error() || response.status().is_server_error();
+    metrics::counter!("vt_http_errors_total", "path" => path.clone()).increment(u64::from(is_error));
     metrics::histogram!("vt_http_request_duration_seconds", "path" => path).record(started.elapsed().as_secs_f64());
     response
 }

@@ -172,7 +172,7 @@ impl Running {
     }
 }
 
-/// Says what the metrics mean.
+/// Says what the metrics mean, and shows them from the start.
 fn describe() {
     describe_gauge!("vt_concurrent_select_capacity", "queries that may run at a time");
     describe_gauge!("vt_concurrent_select_current", "queries that run");
@@ -192,6 +192,15 @@ fn describe() {
         "vt_slow_queries_total",
         "queries slower than --search.logSlowQueryDuration"
     );
+    for name in [
+        "vt_concurrent_select_limit_reached_total",
+        "vt_concurrent_select_limit_timeout_total",
+        "vt_partial_responses_total",
+        "vt_slow_queries_total",
+    ] {
+        counter!(name).increment(0);
+    }
+    gauge!("vt_concurrent_select_current").increment(0.0);
 }
 
 /// A query's place among the running ones.

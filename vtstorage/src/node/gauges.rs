@@ -2,7 +2,7 @@
 
 use super::status::under_replicated;
 use crate::cluster::ClusterNode;
-use metrics::{describe_gauge, gauge};
+use metrics::{counter, describe_counter, describe_gauge, gauge};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -44,6 +44,11 @@ fn describe() {
         "1 while this node has no mark and holds a read lease"
     );
     describe_gauge!("vt_cluster_lease_seconds", "What is left of this node's read lease");
+    describe_counter!(
+        "vt_unreadable_blocks_total",
+        "Blocks that a query had to leave out because they cannot be read"
+    );
+    counter!("vt_unreadable_blocks_total").increment(0);
 }
 
 fn set(cluster: &ClusterNode) {
