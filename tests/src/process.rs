@@ -335,18 +335,12 @@ impl Client {
         read(self.agent.get(self.url(path)).call())
     }
 
-    /// The body of a GET that is answered with status 200 and not marked as partial; `None` without an answer. A query
-    /// that is refused for want of nodes is sent once more.
+    /// The body of a GET that is answered with status 200 and not marked as partial; `None` without an answer.
     ///
     /// # Panics
     /// When it is answered otherwise.
     pub fn try_complete(&self, path: &str) -> Option<String> {
-        let mut answer = self.agent.get(self.url(path)).call().ok()?;
-        if answer.status() == 502 {
-            // Refused because nodes that are needed could not be read in time: asked once more, as clients do.
-            eprintln!("GET {path} is refused once");
-            answer = self.agent.get(self.url(path)).call().ok()?;
-        }
+        let answer = self.agent.get(self.url(path)).call().ok()?;
         let partial = answer.headers().contains_key("x-partial-response");
         let (status, body) = read(Ok(answer));
         assert_eq!(status, 200, "GET {path}: {body}");

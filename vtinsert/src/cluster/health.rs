@@ -27,8 +27,8 @@ pub(super) struct Health {
 struct Down {
     next_probe: Instant,
     pause: Duration,
-    /// Of the node's last mark when it failed
-    generation: u64,
+    /// The generation of the node's last mark that was lifted when it failed
+    lifted: u64,
 }
 
 impl Health {
@@ -42,7 +42,7 @@ impl Health {
     pub(super) fn advice(&mut self, now: Instant, unmarked: Option<u64>) -> Advice {
         if self
             .down
-            .is_some_and(|down| unmarked.is_some_and(|lifted| lifted > down.generation))
+            .is_some_and(|down| unmarked.is_some_and(|lifted| lifted > down.lifted))
         {
             self.down = None;
         }
@@ -61,15 +61,16 @@ impl Health {
         self.down = None;
     }
 
-    /// The node did not answer, or could not store. `generation`: of its last mark, lifted or not.
-    pub(super) fn failed(&mut self, now: Instant, generation: u64) {
+    /// The node did not answer, or could not store. `lifted`: the generation of its last mark that is lifted, which is not
+    /// the mark that it bears now.
+    pub(super) fn failed(&mut self, now: Instant, lifted: u64) {
         let pause = self
             .down
             .map_or(FIRST_PAUSE, |down| (down.pause * 2).min(LONGEST_PAUSE));
         self.down = Some(Down {
             next_probe: now + pause,
             pause,
-            generation,
+            lifted,
         });
     }
 }

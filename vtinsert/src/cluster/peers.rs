@@ -112,7 +112,7 @@ impl Peers {
 
     async fn replica(self: &Arc<Self>, id: NodeId, write: ReplicaWrite) -> Result<(), WriteError> {
         let peer = self.peer(id);
-        let unmarked = self.generation(id, Member::in_sync);
+        let unmarked = self.member(id, |member| member.in_sync().then_some(member.generation));
         let advice = peer.health.lock().advice(Instant::now(), unmarked);
         match advice {
             // What has failed before is no reason to mark a node that bears none now.
@@ -140,7 +140,7 @@ impl Peers {
         let outcome = outcome.unwrap_or_else(|_| Err(too_slow(id, self.timeout)));
         match &outcome {
             Ok(()) => peer.stored(size),
-            Err(error) => peer.refused(id, error, self.generation(id, |_| true).unwrap_or(0)),
+            Err(error) => peer.refused(id, error, self.lifted(id)),
         }
         outcome
     }
@@ -157,8 +157,7 @@ impl Peers {
             // The mark may be the reason as well as the node.
             Ok(Err(error)) => tracing::debug!(node = %id, %target, generation, %error, "hint refused"),
             Err(_) => {
-                let generation = self.generation(id, |_| true).unwrap_or(0);
-                peer.refused(id, &too_slow(id, self.timeout), generation);
+                peer.refused(id, &too_slow(id, self.timeout), self.lifted(id));
             }
         }
         outcome.unwrap_or_else(|_| Err(too_slow(id, self.timeout)))
@@ -180,11 +179,14 @@ impl Peers {
         }
     }
 
-    /// The generation of a member's last mark, if the member is such a one.
-    fn generation(&self, id: NodeId, is_meant: impl FnOnce(&Member) -> bool) -> Option<u64> {
-        let state = self.view.state()?;
-        let member = state.member(id).filter(|member| is_meant(member))?;
-        Some(member.generation)
+    /// The generation of the member's last mark that is lifted, 0 for none.
+    fn lifted(&self, id: NodeId) -> u64 {
+        let lifted = |member: &Member| member.generation.checked_sub(u64::from(!member.in_sync()));
+        self.member(id, lifted).unwrap_or(0)
+    }
+
+    fn member<T>(&self, id: NodeId, what: impl FnOnce(&Member) -> Option<T>) -> Option<T> {
+        self.view.state()?.member(id).and_then(what)
     }
 
     fn node(&self, id: NodeId) -> Result<Arc<dyn StorageNode>, WriteError> {
@@ -229,7 +231,7 @@ impl Peer {
         self.metrics.bytes.increment(bytes as u64);
     }
 
-    fn refused(&self, id: NodeId, error: &WriteError, generation: u64) {
+    fn refused(&self, id: NodeId, error: &WriteError, lifted: u64) {
         self.metrics.errors.increment(1);
         let answered = is_back_pressure(error) || matches!(error, WriteError::StaleEpoch(_) | WriteError::Invalid(_));
         let mut health = self.health.lock();
@@ -240,7 +242,7 @@ impl Peer {
             if health.is_up() {
                 tracing::warn!(node = %id, %error, "storage node does not store");
             }
-            health.failed(Instant::now(), generation);
+            health.failed(Instant::now(), lifted);
             self.metrics.up.set(0.0);
         }
     }

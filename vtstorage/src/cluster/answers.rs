@@ -43,12 +43,14 @@ impl Peer for Core {
             self.grantor.hear(request.node, request.healthy);
         }
         let granted = request.healthy && member.is_some_and(|member| member.in_sync());
+        // Who is behind would take members for in sync that are not.
+        let is_current = state.as_ref().is_some_and(|state| request.version >= state.version);
         Ok(LeaseReply {
             outcome: match granted {
                 true => LeaseOutcome::Granted(lease),
                 false => LeaseOutcome::Denied,
             },
-            live: self.grantor.live(),
+            live: if is_current { self.grantor.live() } else { Vec::new() },
         })
     }
 

@@ -179,6 +179,8 @@ impl Reading {
     fn missing(&mut self, state: &ClusterState, mut todo: Todo) -> Result<(), QueryError> {
         let context = &self.asker.out.context;
         if self.is_hopeful(state, &todo) {
+            // What is known of marks may be behind: one that was lifted just now lets another node be stopped.
+            self.asker.view.refresh(state.version);
             let patience = PATIENCE.min(context.remaining() / 2);
             let (until, pause) = todo.patience.unwrap_or_else(|| (Instant::now() + patience, PAUSE));
             if Instant::now() < until {
@@ -206,12 +208,9 @@ impl Reading {
     }
 
     /// Whether a node that holds some of it may answer soon: one that is only suspected, one that has failed it and
-    /// answers others again, or one that may get in sync.
+    /// answers others again, or one that gets in sync.
     fn is_hopeful(&self, state: &ClusterState, todo: &Todo) -> bool {
-        let soon = |id| {
-            let believed = self.asker.health.of(id) != Belief::Dead;
-            believed && state.in_sync(id) && !todo.broken.contains(&id)
-        };
+        let soon = |id| self.asker.health.of(id) != Belief::Dead && !todo.broken.contains(&id);
         !plan_reads(state, &todo.scope, soon).nodes.is_empty()
     }
 }

@@ -33,7 +33,9 @@ fn take(core: &Core, asked: Instant, reply: LeaseReply) {
         LeaseOutcome::Granted(_) | LeaseOutcome::Denied => core.lease.drop_now(),
         LeaseOutcome::NotLeader => return,
     }
-    core.live.told(reply.live);
+    if !reply.live.is_empty() {
+        core.live.told(reply.live);
+    }
 }
 
 async fn ask(core: &Core) -> Option<Result<LeaseReply, PeerError>> {

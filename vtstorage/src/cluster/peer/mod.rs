@@ -64,7 +64,7 @@ pub enum LeaseOutcome {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LeaseReply {
     pub outcome: LeaseOutcome,
-    /// The nodes that the leader has heard of lately
+    /// The nodes that the leader has heard of lately; none if the node that asks is behind the leader's state
     pub live: Vec<NodeId>,
 }
 

@@ -226,6 +226,10 @@ impl Cluster {
         self.state.lock().members.get_mut(&NodeId(id)).unwrap().mark = Some(mark);
     }
 
+    pub(super) fn unmark(&self, id: u64) {
+        self.state.lock().members.get_mut(&NodeId(id)).unwrap().mark = None;
+    }
+
     pub(super) fn fail(&self, id: u64, fault: impl Into<Option<Fault>>) {
         *self.nodes[&NodeId(id)].fault.lock() = fault.into();
     }

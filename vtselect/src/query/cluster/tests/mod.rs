@@ -279,6 +279,21 @@ async fn a_query_waits_for_a_new_leader_and_a_newer_state_is_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_query_waits_to_hear_that_a_mark_was_lifted() {
+    let mut bench = Bench::new(Cluster::new(2, 1, |_, _| vec![1, 2]));
+    bench.fill(1);
+    bench.cluster.mark(2);
+    bench.cluster.fail(1, Fault::Refuses);
+    let cluster = bench.cluster.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert!(cluster.refreshed.lock().contains(&7));
+        cluster.unmark(2);
+    });
+    bench.check_complete().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn nodes_that_fail_for_a_moment_are_asked_again() {
     let bench = Bench::simple();
     (1..=3).for_each(|id| bench.cluster.fail(id, Fault::BreaksAfter(1)));
