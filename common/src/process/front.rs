@@ -6,7 +6,6 @@ use crate::http::{HttpConfig, Lifecycle, Phase};
 use crate::rpc::{RemoteView, SecretConfig, SecretError, StorageNodesConfig};
 use crate::telemetry::Metrics;
 use std::sync::Arc;
-use tokio::task::JoinHandle;
 
 /// Why such a program ended otherwise than by a signal.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +23,6 @@ pub enum FrontError {
 pub struct FrontNode {
     pub service: Service,
     view: Arc<RemoteView>,
-    ready: JoinHandle<()>,
 }
 
 impl FrontNode {
@@ -44,8 +42,7 @@ impl FrontNode {
             return Err(FrontError::NoStorageNode);
         }
         let view = RemoteView::start(storage.storage_node, secret.credentials()?);
-        let ready = tokio::spawn(serve_once_known(view.clone(), service.lifecycle().clone()));
-        Ok(Self { service, view, ready })
+        Ok(Self { service, view })
     }
 
     /// The cluster as it is known.
@@ -53,11 +50,13 @@ impl FrontNode {
         self.view.clone()
     }
 
-    /// Runs until SIGTERM or SIGINT; then requests under way are answered.
+    /// Runs until SIGTERM or SIGINT; then requests under way are answered. To be called when the servers are started.
     pub async fn run(mut self) {
+        let known = serve_once_known(self.view.clone(), self.service.lifecycle().clone());
+        let ready = tokio::spawn(known);
         self.service.signalled().await;
         self.service.end().await;
-        self.ready.abort();
+        ready.abort();
         tracing::info!("stopped");
     }
 }
