@@ -1,5 +1,6 @@
 //! tests
 
+pub mod certificates;
 pub mod cluster;
 pub mod conformance;
 pub mod contract_suite;

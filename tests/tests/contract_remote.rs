@@ -153,6 +153,7 @@ async fn store() -> Store {
     let limits = ConnectionLimits {
         idle_timeout: Duration::from_secs(60),
         drain_timeout: Duration::from_secs(60),
+        connections: 1_000,
     };
     let serving = tokio::spawn(serve("storage", listener, app, lifecycle, limits)).abort_handle();
     let node = RemoteNode::new(&addr.to_string(), Credentials::default()).expect("an address");

@@ -4,6 +4,7 @@ use clap::{Args, Command};
 use common::config::ListenAddr;
 use common::http::HttpConfig;
 use common::telemetry::LoggerConfig;
+use common::tls::OtlpGrpcTlsConfig;
 use vtinsert::InsertConfig;
 use vtselect::SelectConfig;
 use vtstorage::StorageConfig;
@@ -23,6 +24,8 @@ pub struct SingleConfig {
         help_heading = "Insert"
     )]
     pub otlp_grpc_listen_addr: ListenAddr,
+    #[command(flatten, next_help_heading = "Insert")]
+    pub otlp_grpc_tls: OtlpGrpcTlsConfig,
     #[command(flatten)]
     pub http: HttpConfig,
     #[command(flatten)]

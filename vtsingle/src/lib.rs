@@ -9,6 +9,7 @@ use common::config::EffectiveFlags;
 use common::http::{Lifecycle, bind};
 use common::process::Service;
 use common::telemetry::Metrics;
+use common::tls::TlsError;
 use std::sync::Arc;
 use vtinsert::{Receiver, TimeWindow};
 use vtstorage::engine::error::StorageError;
@@ -21,6 +22,8 @@ pub enum RunError {
     /// A socket or a signal handler.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error("storage: {0}")]
     Storage(#[from] StorageError),
 }
@@ -30,7 +33,9 @@ pub enum RunError {
 /// # Errors
 /// When a socket cannot be bound, or the engine cannot be opened or closed.
 pub async fn run(config: SingleConfig, flags: EffectiveFlags, metrics: Metrics) -> Result<(), RunError> {
-    let mut service = Service::new(&config.http, Lifecycle::new(), flags, metrics)?;
+    let tls = config.http.tls.server(None)?;
+    let grpc_tls = config.otlp_grpc_tls.server(&config.http.tls)?;
+    let mut service = Service::new(&config.http, tls, Lifecycle::new(), flags, metrics)?;
     let http = bind(&config.http_listen_addr).await?;
     let grpc = bind(&config.otlp_grpc_listen_addr).await?;
     let engine = open_engine(config.storage.clone()).await?;
@@ -44,7 +49,7 @@ pub async fn run(config: SingleConfig, flags: EffectiveFlags, metrics: Metrics) 
         .merge(vtselect::http_router(&config.select, engine.clone()));
     service.serve(http, routes)?;
     let grpc_routes = receiver.grpc_routes().await.into_axum_router();
-    service.serve_bare("otlp-grpc", grpc, grpc_routes)?;
+    service.serve_bare("otlp-grpc", grpc, grpc_tls, grpc_routes)?;
     tracing::info!("ready to serve");
 
     service.signalled().await;

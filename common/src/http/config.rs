@@ -2,6 +2,7 @@
 
 use super::{ConnectionLimits, PathPrefix};
 use crate::config::Period;
+use crate::tls::TlsConfig;
 
 /// How HTTP is served and how it ends.
 #[derive(clap::Args, Clone, Debug)]
@@ -30,6 +31,11 @@ pub struct HttpConfig {
         value_name = "PERIOD"
     )]
     pub http_idle_conn_timeout: Period,
+    /// How many connections a listener holds at a time; more are closed at once
+    #[arg(long = "http.maxConnections", default_value_t = 10_000, value_name = "CONNECTIONS")]
+    pub http_max_connections: u32,
+    #[command(flatten)]
+    pub tls: TlsConfig,
 }
 
 impl HttpConfig {
@@ -38,6 +44,7 @@ impl HttpConfig {
         ConnectionLimits {
             idle_timeout: self.http_idle_conn_timeout.as_duration(),
             drain_timeout: self.http_max_graceful_shutdown.as_duration(),
+            connections: self.http_max_connections,
         }
     }
 }

@@ -15,6 +15,7 @@ mod operational;
 mod path;
 mod serve;
 mod servers;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -25,5 +26,5 @@ pub use lifecycle::{Lifecycle, Phase};
 pub use listen::bind;
 pub use operational::{Operational, operational_router};
 pub use path::{PathPrefix, PathPrefixError};
-pub use serve::{ConnectionLimits, serve};
+pub use serve::{ConnectionLimits, Listener, serve};
 pub use servers::Servers;

@@ -1,6 +1,8 @@
 //! Serves a bound socket until the process drains.
 
+use super::stream::Stream;
 use super::{App, Lifecycle, Phase};
+use crate::tls::{ServerTls, VerifiedClient};
 use axum::body::Body;
 use axum::http::Request;
 use hyper::body::Incoming;
@@ -11,6 +13,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 /// The share of one stream of HTTP/2 in what may lie unread in memory.
@@ -29,18 +32,42 @@ pub struct ConnectionLimits {
     pub idle_timeout: Duration,
     /// How long requests may take to finish once the process drains; then they are cut off.
     pub drain_timeout: Duration,
+    /// How many connections a listener holds at a time.
+    pub connections: u32,
+}
+
+/// A bound socket, and how it is spoken with.
+pub struct Listener {
+    pub tcp: TcpListener,
+    /// Without it, nothing is secret
+    pub tls: Option<ServerTls>,
+}
+
+impl From<TcpListener> for Listener {
+    fn from(tcp: TcpListener) -> Self {
+        Self { tcp, tls: None }
+    }
 }
 
 /// Serves `app` on `listener`, HTTP/1 and HTTP/2 alike, until `lifecycle` drains and all requests under way are
 /// answered or `limits.drain_timeout` has passed. `name` is the listener's in metrics and logs.
 pub async fn serve(
     name: &'static str,
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     app: App,
     lifecycle: Lifecycle,
     limits: ConnectionLimits,
 ) {
-    let builder = Arc::new(connection_builder(limits));
+    let Listener { tcp, tls } = listener.into();
+    let server = Server {
+        name,
+        tls,
+        app,
+        builder: Arc::new(connection_builder(limits)),
+    };
+    let room = Arc::new(Semaphore::new(
+        usize::try_from(limits.connections).unwrap_or(usize::MAX),
+    ));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let drain = lifecycle.reached(Phase::Draining);
@@ -48,10 +75,14 @@ pub async fn serve(
     loop {
         tokio::select! {
             () = &mut drain => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(connection(name, stream, app.clone(), builder.clone(), graceful.watcher()));
-                }
+            accepted = tcp.accept() => match accepted {
+                Ok((stream, _)) => match room.clone().try_acquire_owned() {
+                    Ok(place) => {
+                        connections.spawn(server.clone().connection(stream, graceful.watcher(), place));
+                    }
+                    // The client sees that at once, and goes elsewhere or comes again.
+                    Err(_) => metrics::counter!("vt_tcp_connections_refused_total", "listener" => name).increment(1),
+                },
                 Err(error) => {
                     tracing::warn!(listener = name, %error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -60,7 +91,7 @@ pub async fn serve(
         }
         while connections.try_join_next().is_some() {}
     }
-    drop(listener);
+    drop(tcp);
     if tokio::time::timeout(limits.drain_timeout, graceful.shutdown())
         .await
         .is_err()
@@ -90,25 +121,49 @@ fn connection_builder(limits: ConnectionLimits) -> Builder<TokioExecutor> {
     builder
 }
 
-async fn connection(
+/// What all connections of a listener share.
+#[derive(Clone)]
+struct Server {
     name: &'static str,
-    stream: TcpStream,
+    tls: Option<ServerTls>,
     app: App,
     builder: Arc<Builder<TokioExecutor>>,
-    watcher: Watcher,
-) {
-    let open = metrics::gauge!("vt_tcp_connections", "listener" => name);
-    open.increment(1);
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(listener = name, %error, "cannot switch off Nagle's algorithm");
+}
+
+impl Server {
+    async fn connection(self, stream: TcpStream, watcher: Watcher, _place: OwnedSemaphorePermit) {
+        let name = self.name;
+        let open = metrics::gauge!("vt_tcp_connections", "listener" => name);
+        open.increment(1);
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(listener = name, %error, "cannot switch off Nagle's algorithm");
+        }
+        match Stream::open(stream, self.tls.as_ref()).await {
+            Ok(stream) => self.talk(stream, watcher).await,
+            Err(error) => {
+                metrics::counter!("vt_tls_handshake_errors_total", "listener" => name).increment(1);
+                tracing::debug!(listener = name, %error, "no TLS with a client");
+            }
+        }
+        open.decrement(1);
     }
-    let service = service_fn(move |request: Request<Incoming>| app.clone().answer(request.map(Body::new)));
-    let served = watcher
-        .watch(builder.serve_connection(TokioIo::new(stream), service).into_owned())
-        .await;
-    if let Err(error) = served {
-        // Clients go away in many ways; none is the server's fault.
-        tracing::debug!(listener = name, error, "connection ended early");
+
+    async fn talk(self, stream: Stream, watcher: Watcher) {
+        let (app, is_verified) = (self.app, stream.is_verified());
+        let service = service_fn(move |request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            if is_verified {
+                request.extensions_mut().insert(VerifiedClient);
+            }
+            app.clone().answer(request)
+        });
+        let connection = self
+            .builder
+            .serve_connection(TokioIo::new(stream), service)
+            .into_owned();
+        if let Err(error) = watcher.watch(connection).await {
+            // Clients go away in many ways; none is the server's fault.
+            tracing::debug!(listener = self.name, error, "connection ended early");
+        }
     }
-    open.decrement(1);
 }

@@ -104,6 +104,7 @@ async fn start(app: App, lifecycle: &Lifecycle, drain: Duration) -> (SocketAddr,
     let limits = ConnectionLimits {
         idle_timeout: Duration::from_secs(60),
         drain_timeout: drain,
+        connections: 1_000,
     };
     (
         addr,

@@ -1,23 +1,11 @@
 //! Programs that hold no spans themselves and reach them in a cluster of storage nodes.
 
-use super::Service;
+use super::{Service, SetupError};
 use crate::config::EffectiveFlags;
 use crate::http::{HttpConfig, Lifecycle, Phase};
-use crate::rpc::{RemoteView, SecretConfig, SecretError, StorageNodesConfig};
+use crate::rpc::{RemoteView, SecretConfig, StorageNodesConfig};
 use crate::telemetry::Metrics;
 use std::sync::Arc;
-
-/// Why such a program ended otherwise than by a signal.
-#[derive(Debug, thiserror::Error)]
-pub enum FrontError {
-    /// A socket or a signal handler.
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
-    #[error(transparent)]
-    Secret(#[from] SecretError),
-    #[error("no storage node is given: --storageNode=host:port")]
-    NoStorageNode,
-}
 
 /// A program in front of a cluster. It is healthy once it knows the cluster.
 pub struct FrontNode {
@@ -29,19 +17,20 @@ impl FrontNode {
     /// Begins to watch the cluster. To be called within a runtime.
     ///
     /// # Errors
-    /// When no storage node is given, or the secret cannot be read.
+    /// When no storage node is given, or the secret or a file of TLS cannot be read.
     pub fn start(
         storage: StorageNodesConfig,
         secret: &SecretConfig,
         http: &HttpConfig,
         flags: EffectiveFlags,
         metrics: Metrics,
-    ) -> Result<Self, FrontError> {
-        let service = Service::new(http, Lifecycle::starting(), flags, metrics)?;
+    ) -> Result<Self, SetupError> {
+        let service = Service::new(http, http.tls.server(None)?, Lifecycle::starting(), flags, metrics)?;
         if storage.storage_node.is_empty() {
-            return Err(FrontError::NoStorageNode);
+            return Err(SetupError::NoStorageNode);
         }
-        let view = RemoteView::start(storage.storage_node, secret.credentials()?);
+        let credentials = secret.credentials()?.with_tls(storage.tls.client()?);
+        let view = RemoteView::start(storage.storage_node, credentials);
         Ok(Self { service, view })
     }
 

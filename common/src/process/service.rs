@@ -5,6 +5,7 @@ use super::{Termination, leave_on_signal};
 use crate::config::EffectiveFlags;
 use crate::http::{App, HttpConfig, Lifecycle, Operational, PathPrefix, Phase, Servers, operational_router};
 use crate::telemetry::Metrics;
+use crate::tls::ServerTls;
 use axum::Router;
 use std::io;
 use std::sync::Arc;
@@ -18,20 +19,28 @@ pub struct Service {
     operational: Operational,
     prefix: PathPrefix,
     shutdown_delay: Duration,
+    tls: Option<ServerTls>,
     servers: Servers,
     upkeep: JoinHandle<()>,
 }
 
 impl Service {
-    /// Takes over the process's signals; serves nothing yet. To be called within a runtime.
+    /// Takes over the process's signals; serves nothing yet. With `tls`, the first socket speaks nothing else. To be called within a runtime.
     ///
     /// # Errors
     /// When the system refuses a signal handler.
-    pub fn new(config: &HttpConfig, lifecycle: Lifecycle, flags: EffectiveFlags, metrics: Metrics) -> io::Result<Self> {
+    pub fn new(
+        config: &HttpConfig,
+        tls: Option<ServerTls>,
+        lifecycle: Lifecycle,
+        flags: EffectiveFlags,
+        metrics: Metrics,
+    ) -> io::Result<Self> {
         Ok(Self {
             termination: Termination::listen()?,
             prefix: config.http_path_prefix.clone(),
             shutdown_delay: config.http_shutdown_delay.as_duration(),
+            tls,
             servers: Servers::new(lifecycle.clone(), config.connection_limits()),
             upkeep: tokio::spawn(metrics.clone().upkeep()),
             operational: Operational {
@@ -54,15 +63,21 @@ impl Service {
     pub fn serve(&mut self, listener: Option<TcpListener>, routes: Router) -> io::Result<()> {
         let routes = operational_router(self.operational.clone()).merge(routes);
         let app = App::new(routes, self.prefix.clone());
-        self.servers.start("http", listener, app)
+        self.servers.start("http", listener, self.tls.clone(), app)
     }
 
     /// Serves `routes`, which answer for all paths in their own way, on another socket, if that is switched on.
     ///
     /// # Errors
     /// When the socket has no address.
-    pub fn serve_bare(&mut self, name: &'static str, listener: Option<TcpListener>, routes: Router) -> io::Result<()> {
-        self.servers.start(name, listener, App::bare(routes))
+    pub fn serve_bare(
+        &mut self,
+        name: &'static str,
+        listener: Option<TcpListener>,
+        tls: Option<ServerTls>,
+        routes: Router,
+    ) -> io::Result<()> {
+        self.servers.start(name, listener, tls, App::bare(routes))
     }
 
     /// Waits for SIGTERM or SIGINT, and then until load balancers have noticed.

@@ -1,6 +1,7 @@
 //! Flags about other nodes.
 
 use super::credentials::{Credentials, Secret};
+use crate::tls::StorageNodeTlsConfig;
 use clap::Args;
 use std::io;
 use std::path::PathBuf;
@@ -12,6 +13,8 @@ pub struct StorageNodesConfig {
     /// several nodes. One that can be reached is enough: it names the others
     #[arg(long = "storageNode", value_name = "ADDR", value_parser = address)]
     pub storage_node: Vec<String>,
+    #[command(flatten)]
+    pub tls: StorageNodeTlsConfig,
 }
 
 /// What the nodes of a cluster know of each other.

@@ -1,6 +1,8 @@
 //! What every call says of its caller: the protocol's version, the cluster's secret and the cluster.
 
 use crate::cluster::ClusterId;
+use crate::tls::{ClientTls, VerifiedClient};
+use axum::http::Extensions;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use subtle::ConstantTimeEq as _;
@@ -48,6 +50,10 @@ impl fmt::Debug for Secret {
 pub struct Credentials {
     secret: Option<Secret>,
     cluster: Arc<OnceLock<ClusterId>>,
+    /// For calls
+    tls: Option<ClientTls>,
+    /// Who calls must have shown a certificate
+    demands_certificates: bool,
 }
 
 impl Credentials {
@@ -55,8 +61,47 @@ impl Credentials {
     pub fn new(secret: Option<Secret>) -> Self {
         Self {
             secret,
-            cluster: Arc::default(),
+            ..Self::default()
         }
+    }
+
+    /// The same, calling over TLS if `tls` is given.
+    pub fn with_tls(self, tls: Option<ClientTls>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// The same, refusing callers whose connection has shown no certificate if `demanded`.
+    pub fn demanding_certificates(self, demanded: bool) -> Self {
+        Self {
+            demands_certificates: demanded,
+            ..self
+        }
+    }
+
+    /// The same before the cluster is known, and for ever: who asks who a node is does not say where it belongs.
+    pub fn stranger(&self) -> Self {
+        Self {
+            cluster: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// How calls are made secret.
+    pub(super) fn tls(&self) -> Option<&ClientTls> {
+        self.tls.as_ref()
+    }
+
+    /// Checks a caller's connection.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED where a certificate is demanded and the caller has shown none.
+    pub(super) fn admit_connection(&self, extensions: &Extensions) -> Result<(), Status> {
+        if self.demands_certificates && extensions.get::<VerifiedClient>().is_none() {
+            return Err(Status::unauthenticated(
+                "the caller has shown no certificate of the cluster",
+            ));
+        }
+        Ok(())
     }
 
     /// The cluster, once it is known.

@@ -17,7 +17,8 @@ pub fn guarded(routes: Router, credentials: Credentials) -> Router {
 
 async fn check(State(credentials): State<Credentials>, request: Request, next: Next) -> Response {
     let any_protocol = request.uri().path() == HELLO;
-    let mut response = match credentials.admit(request.headers(), any_protocol) {
+    let admitted = credentials.admit_connection(request.extensions());
+    let mut response = match admitted.and_then(|()| credentials.admit(request.headers(), any_protocol)) {
         Ok(()) => next.run(request).await,
         Err(status) => status.into_http(),
     };

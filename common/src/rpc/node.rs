@@ -61,7 +61,7 @@ impl RemoteNode {
     /// # Errors
     /// When the text is no address.
     pub fn new(addr: &str, credentials: Credentials) -> Result<Self, tonic::transport::Error> {
-        let channel = connect_lazily(addr)?;
+        let channel = connect_lazily(addr, credentials.tls())?;
         let client = StorageClient::with_interceptor(channel.clone(), Speaking(credentials))
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE);

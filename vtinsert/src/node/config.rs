@@ -7,6 +7,7 @@ use common::config::{ListenAddr, Period};
 use common::http::HttpConfig;
 use common::rpc::{SecretConfig, StorageNodesConfig};
 use common::telemetry::LoggerConfig;
+use common::tls::OtlpGrpcTlsConfig;
 
 /// All flags of an insert node.
 #[derive(Args, Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct InsertNodeConfig {
         help_heading = "Insert"
     )]
     pub otlp_grpc_listen_addr: ListenAddr,
+    #[command(flatten, next_help_heading = "Insert")]
+    pub otlp_grpc_tls: OtlpGrpcTlsConfig,
     #[command(flatten)]
     pub http: HttpConfig,
     #[command(flatten, next_help_heading = "Cluster")]

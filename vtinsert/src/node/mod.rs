@@ -11,7 +11,7 @@ use crate::receiver::Receiver;
 use common::cluster::ClusterView;
 use common::config::EffectiveFlags;
 use common::http::bind;
-use common::process::{FrontError, FrontNode};
+use common::process::{FrontNode, SetupError};
 use common::telemetry::Metrics;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +19,11 @@ use std::time::Duration;
 /// Runs until SIGTERM or SIGINT; then requests under way are answered. It is healthy once it knows the cluster.
 ///
 /// # Errors
-/// When a socket cannot be bound, the secret cannot be read, or no storage node is given.
-pub async fn run(config: InsertNodeConfig, flags: EffectiveFlags, metrics: Metrics) -> Result<(), FrontError> {
+/// When a socket cannot be bound, a file cannot be read, or no storage node is given.
+pub async fn run(config: InsertNodeConfig, flags: EffectiveFlags, metrics: Metrics) -> Result<(), SetupError> {
     let http = bind(&config.http_listen_addr).await?;
     let grpc = bind(&config.otlp_grpc_listen_addr).await?;
+    let grpc_tls = config.otlp_grpc_tls.server(&config.http.tls)?;
     let mut node = FrontNode::start(config.storage_nodes, &config.secret, &config.http, flags, metrics)?;
     let sink = Arc::new(ReplicatedSink::new(node.view(), &config.replication));
     let window = window(node.view(), config.future_retention.into());
@@ -30,7 +31,7 @@ pub async fn run(config: InsertNodeConfig, flags: EffectiveFlags, metrics: Metri
     let grpc_routes = receiver.grpc_routes().await.into_axum_router();
     let routes = receiver.http_router().merge(grpc_routes.clone());
     node.service.serve(http, routes)?;
-    node.service.serve_bare("otlp-grpc", grpc, grpc_routes)?;
+    node.service.serve_bare("otlp-grpc", grpc, grpc_tls, grpc_routes)?;
     node.run().await;
     Ok(())
 }

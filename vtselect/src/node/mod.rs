@@ -9,15 +9,15 @@ use crate::query::cluster::ClusterSource;
 use crate::router::http_router;
 use common::config::EffectiveFlags;
 use common::http::bind;
-use common::process::{FrontError, FrontNode};
+use common::process::{FrontNode, SetupError};
 use common::telemetry::Metrics;
 use std::sync::Arc;
 
 /// Runs until SIGTERM or SIGINT; then queries under way are answered. It is healthy once it knows the cluster.
 ///
 /// # Errors
-/// When a socket cannot be bound, the secret cannot be read, or no storage node is given.
-pub async fn run(config: SelectNodeConfig, flags: EffectiveFlags, metrics: Metrics) -> Result<(), FrontError> {
+/// When a socket cannot be bound, a file cannot be read, or no storage node is given.
+pub async fn run(config: SelectNodeConfig, flags: EffectiveFlags, metrics: Metrics) -> Result<(), SetupError> {
     let http = bind(&config.http_listen_addr).await?;
     let mut node = FrontNode::start(config.storage_nodes, &config.secret, &config.http, flags, metrics)?;
     let source = Arc::new(ClusterSource::new(node.view()));

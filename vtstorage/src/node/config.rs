@@ -9,6 +9,7 @@ use common::config::ListenAddr;
 use common::http::HttpConfig;
 use common::rpc::SecretConfig;
 use common::telemetry::LoggerConfig;
+use common::tls::InternalTlsConfig;
 
 /// All flags of a storage node.
 #[derive(Args, Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct StorageNodeConfig {
     pub cluster: ClusterConfig,
     #[command(flatten, next_help_heading = "Cluster")]
     pub secret: SecretConfig,
+    #[command(flatten, next_help_heading = "Cluster")]
+    pub internal_tls: InternalTlsConfig,
     #[command(flatten, next_help_heading = "Cluster")]
     pub hints: HintConfig,
     #[command(flatten, next_help_heading = "Storage")]

@@ -27,6 +27,7 @@ use common::http::{Lifecycle, Phase, bind};
 use common::process::Service;
 use common::rpc::{Credentials, Nodes, SecretError};
 use common::telemetry::Metrics;
+use common::tls::TlsError;
 use local::Store;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -44,6 +45,8 @@ pub enum RunError {
     Io(#[from] std::io::Error),
     #[error(transparent)]
     Secret(#[from] SecretError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error("storage: {0}")]
     Storage(#[from] StorageError),
     #[error("{0}")]
@@ -59,8 +62,14 @@ pub enum RunError {
 /// # Errors
 /// When it cannot start, or cannot go on.
 pub async fn run(config: StorageNodeConfig, flags: EffectiveFlags, metrics: Metrics) -> Result<(), RunError> {
-    let mut server = Service::new(&config.http, Lifecycle::starting(), flags, metrics)?;
-    let credentials = config.secret.credentials()?;
+    let authorities = config.internal_tls.client_authorities(&config.http.tls)?;
+    let tls = config.http.tls.server(authorities)?;
+    let credentials = config
+        .secret
+        .credentials()?
+        .with_tls(config.internal_tls.client(&config.http.tls)?)
+        .demanding_certificates(authorities.is_some());
+    let mut server = Service::new(&config.http, tls, Lifecycle::starting(), flags, metrics)?;
     let listener = bind(&config.http_listen_addr).await?;
     let listener = listener.ok_or_else(|| RunError::Flags("--httpListenAddr must not be empty".into()))?;
     let engine = open_engine(config.storage.clone()).await?;
@@ -188,7 +197,7 @@ async fn membership(
         search: config.cluster.search().map_err(RunError::Flags)?,
         consensus: ConsensusConfig::default(),
         disk: Arc::new(disk.map_err(std::io::Error::from)??),
-        peers: Arc::new(RemotePeers::new(credentials.clone(), config.secret.credentials()?)),
+        peers: Arc::new(RemotePeers::new(credentials.clone(), credentials.stranger())),
         store: Arc::new(Store {
             engine: engine.clone(),
             hints: hints.clone(),

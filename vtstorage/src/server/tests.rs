@@ -165,6 +165,7 @@ impl Served {
         let limits = ConnectionLimits {
             idle_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(60),
+            connections: 1_000,
         };
         let task = tokio::spawn(serve("test", listener, App::bare(routes), lifecycle.clone(), limits));
         Self { addr, lifecycle, task }
@@ -405,7 +406,7 @@ async fn another_protocol_is_refused_on_both_sides() {
     // A caller of the future.
     let fake = Fake::new();
     let served = Served::start(&fake, Credentials::default()).await;
-    let channel = common::rpc::connect_lazily(&served.addr.to_string()).unwrap();
+    let channel = common::rpc::connect_lazily(&served.addr.to_string(), None).unwrap();
     let mut client = common::rpc::proto::storage_client::StorageClient::with_interceptor(channel, future_caller);
     let refused = client
         .mark(common::rpc::proto::MarkRequest { node: 1 })
@@ -451,7 +452,7 @@ async fn a_node_that_is_not_there_is_unavailable() {
 async fn anybody_may_ask_for_health() {
     let fake = Fake::new();
     let served = Served::start(&fake, secret("right")).await;
-    let channel = common::rpc::connect_lazily(&served.addr.to_string()).unwrap();
+    let channel = common::rpc::connect_lazily(&served.addr.to_string(), None).unwrap();
     let mut client = tonic_health::pb::health_client::HealthClient::new(channel);
     let request = tonic_health::pb::HealthCheckRequest {
         service: "vt.v1.Storage".to_owned(),

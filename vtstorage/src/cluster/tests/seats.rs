@@ -116,6 +116,7 @@ impl Seat {
         let limits = ConnectionLimits {
             idle_timeout: PATIENCE,
             drain_timeout: PATIENCE,
+            connections: 1_000,
         };
         self.server = Some(tokio::spawn(serve("test", listener, app, Lifecycle::new(), limits)));
     }
