@@ -1,53 +1,28 @@
 //! Load whose fate is known: OTLP requests that follow from a seed, a ledger of which of them a server acknowledged, and
 //! the check that the server has those whole and once. It knows the APIs of a server and nothing of its insides.
 
+mod check;
+mod export;
+mod found;
+mod random;
+mod spans;
+
+use self::check::stored_spans;
+use self::export::{Reply, agent, post, try_post};
+use self::random::mix;
+use self::spans::{name_of, otlp_span};
 use crate::process::{Client, PATIENCE, Server};
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
-use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
-use serde::Deserialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+pub use self::random::Random;
+pub use self::spans::{attribute, request_of};
+
 const DAY: u64 = 86_400_000_000_000;
 const HOUR: u64 = 3_600_000_000_000;
-/// Traces that are asked for by id at a time.
-const IDS_AT_A_TIME: usize = 100;
-
-/// Numbers that follow from a seed (splitmix64).
-#[derive(Clone, Debug)]
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number from 0 to `n - 1`.
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
-    pub fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len() as u64) as usize]
-    }
-}
-
-/// Seeds of their own for the parts of something with a seed.
-fn mix(seed: u64, part: u64) -> u64 {
-    Random::new(seed ^ part.wrapping_mul(0xd6e8_feb8_6659_fd93)).next()
-}
 
 /// Nanoseconds since 1970.
 pub fn now() -> u64 {
@@ -95,14 +70,6 @@ impl Entry {
     fn is_stored(&self) -> bool {
         matches!(self.fate, Fate::Acknowledged | Fate::Found)
     }
-}
-
-/// How a request was answered.
-enum Reply {
-    Stored,
-    Later,
-    /// There was no answer
-    Lost(String),
 }
 
 /// Requests of one service, and what became of them.
@@ -317,63 +284,6 @@ impl Load {
         }
     }
 
-    /// Checks that the server has each span of each acknowledged request once, and each other request wholly or not at
-    /// all, by id and by search; and remembers which of these it has. Nothing may be sent meanwhile.
-    ///
-    /// # Panics
-    /// When it is not so.
-    pub fn check(&self, server: &Client) {
-        let mut ledger = self.ledger();
-        let found = found_by_id(server, &ledger);
-        for (key, entry) in ledger.iter_mut() {
-            let (there, all) = (count(&found, entry), entry.spans.len());
-            match entry.fate {
-                Fate::Acknowledged | Fate::Found => {
-                    assert_eq!(there, all, "spans of request {key:x} ({:?})", entry.fate);
-                }
-                Fate::Absent => assert_eq!(there, 0, "spans of request {key:x}, which was not there before"),
-                Fate::Sent if there == all => entry.fate = Fate::Found,
-                Fate::Sent => {
-                    assert_eq!(
-                        there, 0,
-                        "spans of {all} of request {key:x}, which was not acknowledged"
-                    );
-                    entry.fate = Fate::Absent;
-                }
-            }
-        }
-        assert_eq!(found.len(), stored_spans(&ledger), "spans by id that nobody sent");
-        assert!(found == self.found_by_search(server), "search finds other spans");
-        check_one(server, &ledger);
-        self.check_service(server, !found.is_empty());
-    }
-
-    /// Checks by search alone that the server has each span of each stored request once, and nothing else. Nothing may
-    /// be sent meanwhile.
-    ///
-    /// # Panics
-    /// When it is not so.
-    pub fn check_by_search(&self, server: &Client) {
-        let ledger = self.ledger();
-        let found = self.found_by_search(server);
-        for (key, entry) in ledger.iter().filter(|(_, entry)| entry.is_stored()) {
-            assert_eq!(count(&found, entry), entry.spans.len(), "spans of request {key:x}");
-        }
-        assert_eq!(found.len(), stored_spans(&ledger), "spans that nobody sent");
-    }
-
-    /// As [`Self::check`] for a load which the server may have dropped as a whole by retention. Whether it has.
-    ///
-    /// # Panics
-    /// When only a part is there, or not exactly once.
-    pub fn check_whole_or_dropped(&self, server: &Client) -> bool {
-        let found = found_by_id(server, &self.ledger());
-        if !found.is_empty() {
-            self.check(server);
-        }
-        found.is_empty()
-    }
-
     /// Spans of requests that are stored, as far as is known.
     pub fn stored_spans(&self) -> usize {
         stored_spans(&self.ledger())
@@ -389,21 +299,6 @@ impl Load {
             count(Fate::Found),
             count(Fate::Absent)
         )
-    }
-
-    fn found_by_search(&self, server: &Client) -> HashMap<u64, u128> {
-        let (service, end) = (self.service(), (self.now + DAY) / 1_000);
-        let query = format!("service={service}&start=0&end={end}&limit={MAX_TRACES}");
-        let mut found = HashMap::new();
-        collect(ask(server, &query), &mut found);
-        found
-    }
-
-    fn check_service(&self, server: &Client, expected: bool) {
-        let services = server.get_json("/select/jaeger/api/services");
-        let services = services["data"].as_array().expect("services");
-        let listed = services.iter().any(|service| *service == *self.service());
-        assert_eq!(listed, expected, "{} among {services:?}", self.service());
     }
 
     fn ledger(&self) -> MutexGuard<'_, BTreeMap<u64, Entry>> {
@@ -507,157 +402,5 @@ pub fn wait_for_stored_spans(server: &Server, expected: usize) {
             "{counted} spans stored instead of {expected}"
         );
         std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// A request with spans of one service.
-pub fn request_of(service: &str, spans: Vec<Span>) -> ExportTraceServiceRequest {
-    ExportTraceServiceRequest {
-        resource_spans: vec![ResourceSpans {
-            resource: Some(Resource {
-                attributes: vec![attribute("service.name", Value::StringValue(service.into()))],
-                ..Resource::default()
-            }),
-            scope_spans: vec![ScopeSpans {
-                spans,
-                ..ScopeSpans::default()
-            }],
-            ..ResourceSpans::default()
-        }],
-    }
-}
-
-pub fn attribute(key: &str, value: Value) -> KeyValue {
-    KeyValue {
-        key: key.into(),
-        value: Some(AnyValue { value: Some(value) }),
-        ..KeyValue::default()
-    }
-}
-
-fn otlp_span(ids: SpanIds, start: u64, random: &mut Random) -> Span {
-    Span {
-        trace_id: ids.trace.to_be_bytes().into(),
-        span_id: ids.span.to_be_bytes().into(),
-        name: name_of(ids.span),
-        kind: 1 + random.below(5) as i32,
-        start_time_unix_nano: start,
-        end_time_unix_nano: start + random.below(1_000_000_000),
-        attributes: vec![
-            attribute("session", Value::StringValue(format!("{:016x}", random.next()))),
-            attribute("status", Value::IntValue(200 + random.below(5) as i64)),
-            attribute("route", Value::StringValue(format!("/items/{}", random.below(30)))),
-        ],
-        ..Span::default()
-    }
-}
-
-/// Spans are told apart by their names too, so that a mixed up column shows.
-fn name_of(span: u64) -> String {
-    format!("operation {}", mix(span, 1) % 60)
-}
-
-fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(PATIENCE))
-        .build()
-        .new_agent()
-}
-
-fn post(agent: &ureq::Agent, url: &str, body: &[u8]) -> Reply {
-    match try_post(agent, url, body) {
-        Reply::Lost(why) if why.starts_with("status") => panic!("{why}"),
-        reply => reply,
-    }
-}
-
-/// As an exporter sees it: any other status than success and "later" is a failed try.
-fn try_post(agent: &ureq::Agent, url: &str, body: &[u8]) -> Reply {
-    let request = agent.post(format!("{url}/v1/traces"));
-    match request.header("Content-Type", "application/x-protobuf").send(body) {
-        Ok(mut answer) => match answer.status().as_u16() {
-            200 => Reply::Stored,
-            429 => Reply::Later,
-            status => {
-                let body = answer.body_mut().read_to_string().unwrap_or_default();
-                Reply::Lost(format!("status {status}: {body}"))
-            }
-        },
-        Err(error) => Reply::Lost(error.to_string()),
-    }
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    data: Vec<Trace>,
-}
-
-#[derive(Deserialize)]
-struct Trace {
-    #[serde(rename = "traceID")]
-    id: String,
-    spans: Vec<FoundSpan>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FoundSpan {
-    #[serde(rename = "traceID")]
-    trace: String,
-    #[serde(rename = "spanID")]
-    id: String,
-    operation_name: String,
-}
-
-fn ask(server: &Client, query: &str) -> Answer {
-    let body = server
-        .try_complete(&format!("/select/jaeger/api/traces?{query}"))
-        .expect("an answer");
-    serde_json::from_str(&body).unwrap_or_else(|error| panic!("{query}: {error}"))
-}
-
-/// The trace of each span found, by asking for all traces of the ledger.
-fn found_by_id(server: &Client, ledger: &BTreeMap<u64, Entry>) -> HashMap<u64, u128> {
-    let ids = ledger.values().flat_map(|entry| &entry.spans).map(|ids| ids.trace);
-    let ids: Vec<u128> = ids.collect::<std::collections::BTreeSet<_>>().into_iter().collect();
-    let mut found = HashMap::new();
-    for ids in ids.chunks(IDS_AT_A_TIME) {
-        let query: Vec<String> = ids.iter().map(|id| format!("traceID={id:032x}")).collect();
-        collect(ask(server, &query.join("&")), &mut found);
-    }
-    found
-}
-
-fn collect(answer: Answer, found: &mut HashMap<u64, u128>) {
-    for trace in answer.data {
-        for span in trace.spans {
-            assert_eq!(span.trace, trace.id, "a span in another trace");
-            let id = u64::from_str_radix(&span.id, 16).expect("a span id");
-            assert_eq!(span.operation_name, name_of(id), "the name of span {id:x}");
-            let trace = u128::from_str_radix(&trace.id, 16).expect("a trace id");
-            assert_eq!(found.insert(id, trace), None, "span {id:x} is there twice");
-        }
-    }
-}
-
-fn count(found: &HashMap<u64, u128>, entry: &Entry) -> usize {
-    let there = |ids: &&SpanIds| found.get(&ids.span) == Some(&ids.trace);
-    entry.spans.iter().filter(there).count()
-}
-
-fn stored_spans(ledger: &BTreeMap<u64, Entry>) -> usize {
-    let stored = ledger.values().filter(|entry| entry.is_stored());
-    stored.map(|entry| entry.spans.len()).sum()
-}
-
-/// One stored trace, asked for by its path.
-fn check_one(server: &Client, ledger: &BTreeMap<u64, Entry>) {
-    let stored = ledger.values().find(|entry| entry.is_stored());
-    if let Some(ids) = stored.and_then(|entry| entry.spans.first()) {
-        let mut found = HashMap::new();
-        let answer = server.get_json(&format!("/select/jaeger/api/traces/{:032x}", ids.trace));
-        collect(Answer::deserialize(answer).expect("traces"), &mut found);
-        assert_eq!(found.get(&ids.span), Some(&ids.trace), "a trace by its path");
     }
 }
