@@ -17,6 +17,8 @@ use tokio::time::Instant;
 
 /// How long it is hoped that a node gets in sync, or that a suspected one answers: a new leader is there by then.
 const PATIENCE: Duration = Duration::from_millis(2_500);
+/// The same where the alternative is not a partial answer but none.
+const LAST_HOPE: Duration = Duration::from_secs(10);
 /// After how long it is looked first; then ever more rarely, since a node that is asked works for nothing.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -181,7 +183,8 @@ impl Reading {
         if self.is_hopeful(state, &todo) {
             // What is known of marks may be behind: one that was lifted just now lets another node be stopped.
             self.asker.view.refresh(state.version);
-            let patience = PATIENCE.min(context.remaining() / 2);
+            let most = if context.is_partial_allowed() { PATIENCE } else { LAST_HOPE };
+            let patience = most.min(context.remaining() / 2);
             let (until, pause) = todo.patience.unwrap_or_else(|| (Instant::now() + patience, PAUSE));
             if Instant::now() < until {
                 todo.short.clear();
