@@ -290,6 +290,12 @@ impl Server {
         self.start_again();
     }
 
+    /// Starts again with one more flag, on what is in the data directory.
+    pub fn start_again_with_flag(&mut self, flag: impl Into<OsString>) {
+        self.options = std::mem::take(&mut self.options).flag(flag);
+        self.start_again();
+    }
+
     fn wait_until_it_listens(&mut self) {
         match self.log.wait_for("ready to serve") {
             Ok(_) => {}

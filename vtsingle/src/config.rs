@@ -8,6 +8,7 @@ use common::tls::OtlpGrpcTlsConfig;
 use vtinsert::InsertConfig;
 use vtselect::SelectConfig;
 use vtstorage::StorageConfig;
+use vtstorage::node::snapshots::SnapshotConfig;
 
 /// All flags of the single node.
 #[derive(Args, Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct SingleConfig {
     pub insert: InsertConfig,
     #[command(flatten, next_help_heading = "Storage")]
     pub storage: StorageConfig,
+    #[command(flatten, next_help_heading = "Storage")]
+    pub snapshots: SnapshotConfig,
     #[command(flatten, next_help_heading = "Queries")]
     pub select: SelectConfig,
     #[command(flatten)]

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use vtinsert::{Receiver, TimeWindow};
 use vtstorage::engine::error::StorageError;
 use vtstorage::node::internal_router;
+use vtstorage::node::snapshots::{Kind, Snapshots, restore, snapshot_router};
 use vtstorage::{Engine, StorageConfig};
 
 /// Why the process ended otherwise than by a signal.
@@ -38,13 +39,19 @@ pub async fn run(config: SingleConfig, flags: EffectiveFlags, metrics: Metrics) 
     let mut service = Service::new(&config.http, tls, Lifecycle::new(), flags, metrics)?;
     let http = bind(&config.http_listen_addr).await?;
     let grpc = bind(&config.otlp_grpc_listen_addr).await?;
+    let path = &config.storage.storage_data_path;
+    if let Some(from) = &config.snapshots.storage_restore_from {
+        restore(path, from, Kind::Single).await?;
+    }
     let engine = open_engine(config.storage.clone()).await?;
+    let snapshots = Snapshots::new(path, engine.clone(), None);
     let window = TimeWindow {
         past: config.storage.retention_period.into(),
         future: config.storage.future_retention.into(),
     };
     let receiver = Receiver::new(config.insert.clone(), window, engine.clone());
     let routes = internal_router(engine.clone())
+        .merge(snapshot_router(Arc::new(snapshots)))
         .merge(receiver.http_router())
         .merge(vtselect::http_router(&config.select, engine.clone()));
     service.serve(http, routes)?;

@@ -121,8 +121,29 @@ fn read(disk: &dyn MetaDisk) -> io::Result<Option<Record>> {
 
 async fn write(disk: &dyn MetaDisk, record: &Record) -> io::Result<()> {
     let mut batch = Batch::default();
-    batch.put(Family::Node, RECORD, serde_json::to_vec(record)?);
+    put(record, &mut batch)?;
     disk.commit(batch).await
+}
+
+fn put(record: &Record, batch: &mut Batch) -> io::Result<()> {
+    batch.put(Family::Node, RECORD, serde_json::to_vec(record)?);
+    Ok(())
+}
+
+/// The cluster of the node on `disk`.
+pub(super) fn cluster_on(disk: &dyn MetaDisk) -> io::Result<Option<ClusterId>> {
+    Ok(read(disk)?.and_then(|record| record.cluster))
+}
+
+/// Has the node on `disk` belong to `cluster`, whatever it belonged to.
+pub(super) fn put_cluster(disk: &dyn MetaDisk, cluster: ClusterId, batch: &mut Batch) -> io::Result<()> {
+    let record = read(disk)?.ok_or_else(|| io::Error::other("there is no record of the node"))?;
+    let record = Record {
+        cluster: Some(cluster),
+        founding: None,
+        ..record
+    };
+    put(&record, batch)
 }
 
 #[cfg(test)]

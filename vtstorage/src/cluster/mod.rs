@@ -16,6 +16,7 @@ mod node;
 mod peer;
 mod propose;
 mod raft;
+mod restore;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -33,3 +34,4 @@ pub use peer::{
 };
 pub use propose::{Done, ProposeError};
 pub use raft::{ConsensusConfig, ConsensusError, ConsensusView, Reply};
+pub use restore::enter_restored;

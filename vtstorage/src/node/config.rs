@@ -1,5 +1,6 @@
 //! The flags of `vtstorage`: those of its parts, and where it listens.
 
+use super::snapshots::SnapshotConfig;
 use crate::cluster::ClusterConfig;
 use crate::engine::store::StorageConfig;
 use crate::hints::HintConfig;
@@ -30,6 +31,8 @@ pub struct StorageNodeConfig {
     pub hints: HintConfig,
     #[command(flatten, next_help_heading = "Storage")]
     pub storage: StorageConfig,
+    #[command(flatten, next_help_heading = "Storage")]
+    pub snapshots: SnapshotConfig,
     #[command(flatten, next_help_heading = "Storage")]
     pub server: ServerConfig,
     #[command(flatten)]

@@ -3,10 +3,12 @@
 
 mod config;
 mod epochs;
+mod gate;
 mod gauges;
 mod internal;
 mod local;
 mod replicas;
+pub mod snapshots;
 mod status;
 
 pub use config::{StorageNodeConfig, command};
@@ -18,7 +20,7 @@ use crate::cluster::disk::RocksDisk;
 use crate::cluster::grpc::{self, RemotePeers};
 use crate::cluster::{About, ClusterNode, ConsensusConfig, Membership};
 use crate::engine::error::StorageError;
-use crate::engine::store::{Engine, HintStore, StorageConfig};
+use crate::engine::store::{Engine, StorageConfig};
 use crate::hints::{HintDelivery, Route};
 use crate::server::{StorageService, routes};
 use common::cluster::{PeerNode, Settings};
@@ -29,6 +31,7 @@ use common::rpc::{Credentials, Nodes, SecretError};
 use common::telemetry::Metrics;
 use common::tls::TlsError;
 use local::Store;
+use snapshots::{ClusterPart, Kind, Snapshots, restore, snapshot_router};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +75,9 @@ pub async fn run(config: StorageNodeConfig, flags: EffectiveFlags, metrics: Metr
     let mut server = Service::new(&config.http, tls, Lifecycle::starting(), flags, metrics)?;
     let listener = bind(&config.http_listen_addr).await?;
     let listener = listener.ok_or_else(|| RunError::Flags("--httpListenAddr must not be empty".into()))?;
+    if let Some(from) = &config.snapshots.storage_restore_from {
+        restore(&config.storage.storage_data_path, from, Kind::Member).await?;
+    }
     let engine = open_engine(config.storage.clone()).await?;
     let node = Node::start(&config, &credentials, engine.clone(), listener.local_addr()?).await?;
     let lifecycle = server.lifecycle().clone();
@@ -82,7 +88,14 @@ pub async fn run(config: StorageNodeConfig, flags: EffectiveFlags, metrics: Metr
         &config.server,
     );
     let grpc = routes(service, grpc::routes(node.cluster.peer()), credentials).await;
+    let snapshots = Snapshots::new(
+        &config.storage.storage_data_path,
+        engine.clone(),
+        Some(node.of_cluster()),
+    );
     let routes = internal_router(engine.clone())
+        .merge(gate::gate_router(node.cluster.clone()))
+        .merge(snapshot_router(Arc::new(snapshots)))
         .merge(status::status_router(node.status()))
         .merge(grpc);
     server.serve(Some(listener), routes)?;
@@ -116,6 +129,7 @@ struct Node {
     /// What the flags ask of a cluster
     settings: Settings,
     delivery: HintDelivery,
+    disk: Arc<RocksDisk>,
     tasks: JoinSet<()>,
 }
 
@@ -132,7 +146,15 @@ impl Node {
             slots: SLOTS,
             retention_seconds: config.storage.retention_period.as_duration().as_secs(),
         };
-        let membership = membership(config, credentials, &engine, &hints, &settings, bound).await?;
+        let path = config.storage.storage_data_path.join("meta");
+        let disk = tokio::task::spawn_blocking(move || RocksDisk::open(&path)).await;
+        let disk = Arc::new(disk.map_err(std::io::Error::from)??);
+        let local_store = Store {
+            engine: engine.clone(),
+            hints: hints.clone(),
+            future: Duration::from(config.storage.future_retention),
+        };
+        let membership = membership(config, credentials, disk.clone(), local_store, &settings, bound)?;
         let cluster = Arc::new(ClusterNode::start(membership).await?);
         if let Some(id) = cluster.cluster() {
             credentials.bind(id);
@@ -154,6 +176,7 @@ impl Node {
             local,
             cluster,
             settings,
+            disk,
             tasks,
         })
     }
@@ -166,6 +189,13 @@ impl Node {
         }
     }
 
+    fn of_cluster(&self) -> ClusterPart {
+        ClusterPart {
+            disk: self.disk.clone(),
+            node: self.cluster.clone(),
+        }
+    }
+
     async fn stop(mut self) {
         drop(self.delivery);
         self.tasks.shutdown().await;
@@ -173,36 +203,30 @@ impl Node {
     }
 }
 
-async fn membership(
+fn membership(
     config: &StorageNodeConfig,
     credentials: &Credentials,
-    engine: &Arc<Engine>,
-    hints: &HintStore,
+    disk: Arc<RocksDisk>,
+    store: Store,
     settings: &Settings,
     bound: SocketAddr,
 ) -> Result<Membership, RunError> {
-    let path = config.storage.storage_data_path.join("meta");
-    let disk = tokio::task::spawn_blocking(move || RocksDisk::open(&path)).await;
-    let stats = engine.stats();
+    let stats = store.engine.stats();
     let addr = config.cluster.advertised(bound)?;
     tracing::info!(addr, "other nodes reach this one here");
     Ok(Membership {
         about: About {
             addr,
             zone: config.cluster.cluster_zone.clone(),
-            incarnation: engine.incarnation(),
+            incarnation: store.engine.incarnation(),
             standalone: stats.rows > 0 || stats.head_rows > 0,
             settings: settings.clone(),
         },
         search: config.cluster.search().map_err(RunError::Flags)?,
         consensus: ConsensusConfig::default(),
-        disk: Arc::new(disk.map_err(std::io::Error::from)??),
+        disk,
         peers: Arc::new(RemotePeers::new(credentials.clone(), credentials.stranger())),
-        store: Arc::new(Store {
-            engine: engine.clone(),
-            hints: hints.clone(),
-            future: Duration::from(config.storage.future_retention),
-        }),
+        store: Arc::new(store),
     })
 }
 

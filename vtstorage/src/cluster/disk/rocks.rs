@@ -2,6 +2,7 @@
 
 use super::{Batch, Change, Family, MetaDisk, Record};
 use async_trait::async_trait;
+use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
     ColumnFamilyDescriptor, DBWithThreadMode, IteratorMode, MultiThreaded, Options, WriteBatch, WriteOptions,
 };
@@ -55,6 +56,15 @@ impl RocksDisk {
             jobs: Some(Mutex::new(jobs)),
             writer: Some(writer),
         })
+    }
+
+    /// Makes `into`, which must not exist and lie on the same file system, a directory as this one is now. Blocks.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn checkpoint(&self, into: &Path) -> io::Result<()> {
+        let checkpoint = Checkpoint::new(&*self.db).map_err(io::Error::other)?;
+        checkpoint.create_checkpoint(into).map_err(io::Error::other)
     }
 }
 

@@ -62,7 +62,7 @@ pub enum ConsensusError {
 }
 
 /// What one node knows of the consensus.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct ConsensusView {
     pub term: u64,
     pub leader: Option<NodeId>,

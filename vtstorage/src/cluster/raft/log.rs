@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// Entries have this key prefix, followed by the index, big-endian.
 const ENTRY: u8 = b'e';
 const VOTE: &[u8] = b"vote";
-const PURGED: &[u8] = b"purged";
+pub(super) const PURGED: &[u8] = b"purged";
 
 /// The log of one node. Clones share it.
 #[derive(Clone)]
@@ -69,7 +69,7 @@ pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<T> {
     serde_json::from_slice(bytes).map_err(io::Error::from)
 }
 
-fn entry_key(index: u64) -> Vec<u8> {
+pub(super) fn entry_key(index: u64) -> Vec<u8> {
     let mut key = vec![ENTRY];
     key.extend(index.to_be_bytes());
     key

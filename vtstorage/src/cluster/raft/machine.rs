@@ -14,13 +14,13 @@ use std::io::{self, Cursor};
 use std::sync::Arc;
 use tokio::sync::watch;
 
-const STATE: &[u8] = b"state";
-const APPLIED: &[u8] = b"applied";
+pub(super) const STATE: &[u8] = b"state";
+pub(super) const APPLIED: &[u8] = b"applied";
 
 /// How far the log was applied.
 #[derive(Clone, Default, Serialize, Deserialize)]
-struct Applied {
-    last: Option<LogId>,
+pub(super) struct Applied {
+    pub(super) last: Option<LogId>,
     membership: StoredMembership,
 }
 

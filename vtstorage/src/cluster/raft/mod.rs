@@ -6,6 +6,7 @@ mod log;
 mod machine;
 mod network;
 mod reply;
+mod restore;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -13,3 +14,4 @@ mod types;
 pub(crate) use consensus::Consensus;
 pub use consensus::{ConsensusConfig, ConsensusError, ConsensusView};
 pub use reply::Reply;
+pub(crate) use restore::put_cluster;

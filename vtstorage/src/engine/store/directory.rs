@@ -31,6 +31,9 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
+    /// The files in `data/` that are not RocksDB's
+    pub(crate) const MARKS: [&str; 2] = ["format", "incarnation"];
+
     /// Opens the directory, or makes an empty one.
     pub(crate) fn open(path: &Path) -> Result<Self, StorageError> {
         let data = path.join("data");

@@ -6,6 +6,7 @@
 
 mod append;
 pub mod catalogue;
+mod checkpoint;
 mod chunks;
 pub mod config;
 mod cut;

@@ -1,5 +1,6 @@
 //! The store as a whole, in temporary directories.
 
+mod checkpoints;
 mod crash;
 mod limits;
 mod merges;
