@@ -8,3 +8,4 @@ pub mod load;
 pub mod netns;
 pub mod process;
 pub mod sample;
+pub mod vtgen;
