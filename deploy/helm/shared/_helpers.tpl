@@ -92,7 +92,8 @@ imagePullSecrets:
   {{- end }}
 {{- end }}
 securityContext:
-  {{- toYaml $values.podSecurityContext | nindent 2 }}
+  {{- /* VictoriaTraces' charts have a key `enabled` in it. */}}
+  {{- toYaml (omit $values.podSecurityContext "enabled") | nindent 2 }}
 terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
 {{- with $values.priorityClassName }}
 priorityClassName: {{ . }}
@@ -119,13 +120,52 @@ initContainers:
 {{- end }}
 {{- end -}}
 
+{{/* a probe or hook: httpGet goes over TLS where the listener does */}}
+{{- define "vt.overTls" -}}
+{{- $handler := deepCopy .handler -}}
+{{- if and .root.Values.tls.secretName $handler.httpGet -}}
+{{- $handler = mergeOverwrite $handler (dict "httpGet" (merge $handler.httpGet (dict "scheme" "HTTPS"))) -}}
+{{- end -}}
+{{- toYaml $handler -}}
+{{- end -}}
+
+{{/* what secrets are mounted, as (name, secret, path) */}}
+{{- define "vt.secretMounts" -}}
+{{- with ((.Values).cluster).secretName }}
+- {name: cluster-secret, mountPath: /etc/vt/cluster, readOnly: true}
+{{- end }}
+{{- with .Values.tls.secretName }}
+- {name: tls, mountPath: /etc/vt/tls, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- define "vt.secretVolumes" -}}
+{{- with ((.Values).cluster).secretName }}
+- name: cluster-secret
+  secret: {secretName: {{ . }}}
+{{- end }}
+{{- with .Values.tls.secretName }}
+- name: tls
+  secret: {secretName: {{ . }}}
+{{- end }}
+{{- end -}}
+
+{{/* flags of a listener that speaks TLS */}}
+{{- define "vt.tlsFlags" -}}
+{{- if .Values.tls.secretName }}
+- "--tls"
+- "--tlsCertFile=/etc/vt/tls/tls.crt"
+- "--tlsKeyFile=/etc/vt/tls/tls.key"
+{{- end }}
+{{- end -}}
+
 {{/* what containers of all components share, behind args */}}
 {{- define "vt.container" -}}
 {{- $values := get .root.Values .name -}}
 image: {{ include "vt.image" . }}
 imagePullPolicy: {{ $values.image.pullPolicy }}
 securityContext:
-  {{- toYaml $values.securityContext | nindent 2 }}
+  {{- toYaml (omit $values.securityContext "enabled") | nindent 2 }}
 {{- with $values.envFrom }}
 envFrom:
   {{- toYaml . | nindent 2 }}
@@ -133,12 +173,15 @@ envFrom:
 {{- range $kind, $probe := $values.probe }}
 {{- with $probe }}
 {{ $kind }}Probe:
-  {{- toYaml . | nindent 2 }}
+  {{- include "vt.overTls" (dict "root" $.root "handler" .) | nindent 2 }}
 {{- end }}
 {{- end }}
 {{- with $values.lifecycle }}
 lifecycle:
-  {{- toYaml . | nindent 2 }}
+  {{- range $when, $handler := . }}
+  {{ $when }}:
+    {{- include "vt.overTls" (dict "root" $.root "handler" $handler) | nindent 4 }}
+  {{- end }}
 {{- end }}
 resources:
   {{- toYaml $values.resources | nindent 2 }}

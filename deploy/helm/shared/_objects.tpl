@@ -43,6 +43,12 @@ spec:
   endpoints:
     - port: http
       path: /metrics
+      {{- if .root.Values.tls.secretName }}
+      scheme: https
+      tlsConfig:
+        ca: {secret: {name: {{ .root.Values.tls.secretName }}, key: ca.crt}}
+        serverName: {{ include "vt.component" . }}.{{ .root.Release.Namespace }}.svc
+      {{- end }}
       interval: {{ $values.vmServiceScrape.interval }}
 {{- end -}}
 
@@ -81,7 +87,7 @@ spec:
 apiVersion: v1
 kind: PersistentVolumeClaim
 metadata:
-  name: {{ $volume.name }}
+  name: {{ default (printf "%s-volume" .name) $volume.name }}
   {{- with $volume.annotations }}
   annotations:
     {{- toYaml . | nindent 4 }}

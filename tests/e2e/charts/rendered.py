@@ -1,5 +1,6 @@
 """What helm makes of a chart and values."""
 
+import os
 import pathlib
 import subprocess
 
@@ -8,6 +9,7 @@ import yaml
 HERE = pathlib.Path(__file__).parent
 HELM = HERE.parents[2] / "deploy" / "helm"
 RELEASE = "traces"
+BINARIES = pathlib.Path(os.environ["VT_BIN_DIR"])
 
 
 def helm(*arguments):
@@ -17,15 +19,15 @@ def helm(*arguments):
     return done.stdout
 
 
-def text(chart, values=None):
+def text(chart, values=None, *more):
     """What helm prints for a chart."""
     files = ["--values", HERE / "values" / values] if values else []
-    return helm("template", RELEASE, HELM / chart, "--namespace", "tracing", *files)
+    return helm("template", RELEASE, HELM / chart, "--namespace", "tracing", *files, *more)
 
 
-def template(chart, values=None):
+def template(chart, values=None, *more):
     """The objects of a chart."""
-    return [document for document in yaml.safe_load_all(text(chart, values)) if document]
+    return [document for document in yaml.safe_load_all(text(chart, values, *more)) if document]
 
 
 def find(objects, kind, component):

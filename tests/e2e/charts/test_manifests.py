@@ -1,18 +1,24 @@
 """The charts render to what Kubernetes accepts, whatever values they get, and to what the golden files say."""
 
 import os
+import pathlib
+import re
+import subprocess
+import sys
 
 import kubernetes_validate
 import pytest
-from rendered import HELM, HERE, find, helm, template, text
+from rendered import BINARIES, HELM, HERE, find, helm, template, text
 
 CASES = [
     ("vt-cluster", None),
     ("vt-cluster", "cluster-minimal.yaml"),
     ("vt-cluster", "cluster-everything.yaml"),
     ("vt-cluster", "cluster-brought.yaml"),
+    ("vt-cluster", "cluster-tls.yaml"),
     ("vt-single", None),
     ("vt-single", "single-everything.yaml"),
+    ("vt-single", "single-tls.yaml"),
 ]
 # Not of Kubernetes itself.
 FOREIGN = {"VMServiceScrape", "ServiceMonitor"}
@@ -62,11 +68,84 @@ def test_pods_have_no_more_rights_than_they_need(chart, values):
         # Variables of services would be taken for flags.
         assert pod["enableServiceLinks"] is False
         for container in pod["containers"]:
-            assert container["securityContext"] == {
+            wanted = {
                 "allowPrivilegeEscalation": False,
                 "readOnlyRootFilesystem": True,
                 "capabilities": {"drop": ["ALL"]},
             }
+            assert wanted.items() <= container["securityContext"].items()
+
+
+def command_lines(objects):
+    """Programs of pods with the names of their flags."""
+    for o in objects:
+        if o["kind"] in ("Deployment", "StatefulSet"):
+            container = o["spec"]["template"]["spec"]["containers"][0]
+            flags = {flag.split("=")[0].lstrip("-") for flag in container["args"]}
+            yield pathlib.Path(container["command"][0]).name, flags
+
+
+@pytest.mark.parametrize("chart, values", CASES)
+def test_programs_know_the_flags_that_they_get(chart, values):
+    for program, flags in command_lines(template(chart, values)):
+        shown = subprocess.run([BINARIES / program, "--help"], capture_output=True, text=True, check=True).stdout
+        assert flags <= set(re.findall(r"--([\w.]+)", shown)), program
+
+
+def test_with_tls_nothing_is_asked_without_it():
+    for o in template("vt-cluster", "cluster-tls.yaml"):
+        if o["kind"] in ("Deployment", "StatefulSet"):
+            container = o["spec"]["template"]["spec"]["containers"][0]
+            assert {"--tls", "--cluster.secretFile=/etc/vt/cluster/secret"} <= set(container["args"])
+            assert container["readinessProbe"]["httpGet"]["scheme"] == "HTTPS"
+            mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
+            assert {"/etc/vt/tls", "/etc/vt/cluster"} <= mounted
+        if o["kind"] in FOREIGN:
+            assert o["spec"]["endpoints"][0]["scheme"] == "https"
+
+
+def hooks(*more):
+    """The Jobs that an upgrade runs, by Helm's hook."""
+    jobs = [o for o in template("vt-cluster", None, *more) if o["kind"] == "Job"]
+    for job in jobs:
+        kubernetes_validate.validate(job, "1.31", strict=True)
+        pod = job["spec"]["template"]["spec"]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        subprocess.run(["bash", "-n", "-c", pod["containers"][0]["args"][0]], check=True)
+    return {job["metadata"]["annotations"]["helm.sh/hook"]: job for job in jobs}
+
+
+def test_nodes_that_go_are_emptied_first():
+    """The last first, and only on an upgrade that takes some away."""
+    fewer = ["--set", "vtstorage.replicaCount=3", "--set", "vtstorage.previousReplicaCount=5"]
+    job = hooks("--is-upgrade", *fewer)["pre-upgrade"]
+    _, addr, *nodes = job["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert nodes == [f"traces-vt-cluster-vtstorage-{n}.{addr}" for n in (4, 3)]
+    for unchanged in (fewer, ["--is-upgrade"], ["--is-upgrade", "--set", "vtstorage.previousReplicaCount=3"]):
+        assert "pre-upgrade" not in hooks(*unchanged)
+
+
+def test_settings_are_changed_after_an_upgrade():
+    job = hooks("--is-upgrade", "--set", "replicationFactor=3")["post-upgrade"]
+    assert job["spec"]["template"]["spec"]["containers"][0]["args"][2:] == ["replication_factor=3"]
+    assert not hooks(), "an installation seeds them by flags"
+
+
+def test_values_of_a_wrong_kind_are_refused():
+    for wrong in ("vtinsert.replicaCount=many", "replicationFactor=0", "vtselect.enabled=perhaps", "vtstorage.image.pullPolicy=Often"):
+        with pytest.raises(AssertionError, match="values don't meet the specifications of the schema"):
+            helm("template", "x", HELM / "vt-cluster", "--set", wrong)
+
+
+def test_readmes_and_schemas_are_those_of_the_values():
+    subprocess.run([sys.executable, HELM / "document.py", "--check"], check=True)
+
+
+def test_an_upgrade_waits_until_the_other_nodes_are_in_sync():
+    pod = find(template("vt-cluster"), "StatefulSet", "vtstorage")["spec"]["template"]["spec"]
+    gate = pod["containers"][0]["lifecycle"]["preStop"]["httpGet"]
+    waits = int(re.fullmatch(r"/cluster/in_sync\?wait=(\d+)s", gate["path"])[1])
+    assert waits < pod["terminationGracePeriodSeconds"]
 
 
 def test_more_copies_than_nodes_are_refused():

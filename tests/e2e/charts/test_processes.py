@@ -9,10 +9,10 @@ import time
 import urllib.error
 import urllib.request
 
-from rendered import RELEASE, find, template
+import pytest
+from rendered import BINARIES, RELEASE, find, template
 
 PATIENCE = 60
-BINARIES = pathlib.Path(os.environ["VT_BIN_DIR"])
 SERVICE = f"{RELEASE}-vt-cluster-vtstorage"
 STORAGE_HOST = f"{SERVICE}.tracing.svc.cluster.local"
 
@@ -26,12 +26,16 @@ class Pod:
         self.probe = container["readinessProbe"]["httpGet"]["path"]
         values = {"POD_NAME": f"{SERVICE}-{ordinal}"}
         arguments = [self.resolve(a, values, ip, directory, peers) for a in container["args"]]
+        self.container = container
         self.log = directory / f"{ip}.log"
-        program = BINARIES / pathlib.Path(container["command"][0]).name
+        self.command = [BINARIES / pathlib.Path(container["command"][0]).name, *arguments]
+        self.start()
+
+    def start(self):
         # The tests' own variables would be taken for flags.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("VT_")}
         self.process = subprocess.Popen(
-            [program, *arguments], stderr=self.log.open("w"), stdin=subprocess.DEVNULL, env=environment
+            self.command, stderr=self.log.open("a"), stdin=subprocess.DEVNULL, env=environment
         )
 
     @staticmethod
@@ -72,7 +76,7 @@ def get(url):
         return 0, str(error).encode()
 
 
-def otlp(spans):
+def otlp(first, spans):
     now = time.time_ns()
     resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}
     made = [
@@ -83,7 +87,7 @@ def otlp(spans):
             "startTimeUnixNano": str(now),
             "endTimeUnixNano": str(now + 1000),
         }
-        for n in range(1, spans + 1)
+        for n in range(first, first + spans)
     ]
     return json.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": made}]}]}).encode()
 
@@ -92,30 +96,150 @@ def container(objects, kind, component):
     return find(objects, kind, component)["spec"]["template"]["spec"]["containers"][0]
 
 
-def test_they_form_a_cluster(tmp_path):
-    objects = template("vt-cluster")
-    replicas = find(objects, "StatefulSet", "vtstorage")["spec"]["replicas"]
-    peers = [f"127.0.77.{n + 1}" for n in range(replicas)]
-    pods = []
-    try:
-        storage = container(objects, "StatefulSet", "vtstorage")
-        pods += [Pod(storage, ip, tmp_path, n, peers) for n, ip in enumerate(peers)]
-        insert = Pod(container(objects, "Deployment", "vtinsert"), "127.0.77.101", tmp_path, 0, peers)
-        select = Pod(container(objects, "Deployment", "vtselect"), "127.0.77.102", tmp_path, 0, peers)
-        pods += [insert, select]
-        for pod in pods:
+class Cluster:
+    """The pods of a release."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.storage, self.front = [], []
+
+    def ips(self, replicas):
+        return [f"127.0.77.{n + 1}" for n in range(replicas)]
+
+    def scale(self, objects):
+        """Starts the storage pods that are missing, as the StatefulSet would; takes those away that are too many."""
+        replicas = find(objects, "StatefulSet", "vtstorage")["spec"]["replicas"]
+        peers = self.ips(replicas)
+        for ordinal in range(len(self.storage), replicas):
+            pod = container(objects, "StatefulSet", "vtstorage")
+            self.storage.append(Pod(pod, peers[ordinal], self.directory, ordinal, peers))
+        while len(self.storage) > replicas:
+            pod = self.storage.pop()
+            pod.process.terminate()
+            pod.wait_until_stopped()
+        for pod in self.storage:
             pod.wait_until_ready()
-        url = f"{insert.base}/insert/opentelemetry/v1/traces"
-        request = urllib.request.Request(url, data=otlp(100), headers={"Content-Type": "application/json"})
+
+    def start(self, objects):
+        peers = self.ips(find(objects, "StatefulSet", "vtstorage")["spec"]["replicas"])
+        for n, name in enumerate(("vtinsert", "vtselect")):
+            pod = container(objects, "Deployment", name)
+            self.front.append(Pod(pod, f"127.0.77.{101 + n}", self.directory, 0, peers))
+        self.insert, self.select = self.front
+        self.scale(objects)
+        for pod in self.front:
+            pod.wait_until_ready()
+
+    def members(self):
+        status, body = get(f"{self.storage[0].base}/cluster/members")
+        return json.loads(body)["members"] if status == 200 else []
+
+    def gate(self):
+        """The path that an upgrade waits at, with its answer."""
+        path = self.storage[0].container["lifecycle"]["preStop"]["httpGet"]["path"]
+        return get(self.storage[0].base + path)
+
+    def send(self, first, spans):
+        url = f"{self.insert.base}/insert/opentelemetry/v1/traces"
+        request = urllib.request.Request(url, data=otlp(first, spans), headers={"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             assert answer.status == 200
-        status, body = get(f"{select.base}/select/jaeger/api/traces?service=shop&limit=1000")
-        assert status == 200 and len(json.loads(body)["data"]) == 100, body[:1000]
+
+    def found(self):
+        status, body = get(f"{self.select.base}/select/jaeger/api/traces?service=shop&limit=1000")
+        assert status == 200, body[:1000]
+        return len(json.loads(body)["data"])
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """A cluster as the chart makes it by default."""
+    made = Cluster(tmp_path_factory.mktemp("pods"))
+    try:
+        made.start(template("vt-cluster"))
+        yield made
+        pods = [*made.storage, *made.front]
         for pod in pods:
             pod.process.terminate()
         for pod in pods:
             pod.wait_until_stopped()
     finally:
-        for pod in pods:
+        for pod in [*made.storage, *made.front]:
             pod.process.kill()
             pod.process.wait()
+
+
+def until(holds, why):
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, why()
+        time.sleep(0.1)
+
+
+def test_they_form_a_cluster(cluster):
+    cluster.send(1, 100)
+    assert cluster.found() == 100
+    status, body = cluster.gate()
+    assert status == 200, body
+
+
+def test_the_gate_closes_while_a_node_is_away(cluster):
+    away = cluster.storage[2]
+    away.process.kill()
+    away.process.wait()
+    base = cluster.storage[0].base
+    until(lambda: get(f"{base}/cluster/in_sync")[0] == 503, cluster.members)
+    assert len(json.loads(get(f"{base}/cluster/in_sync")[1])["missing"]) == 1
+    away.start()
+    away.wait_until_ready()
+    status, body = cluster.gate()
+    assert status == 200, body
+    assert cluster.found() == 100
+
+
+def test_another_node_joins_by_a_number(cluster):
+    before = container(template("vt-cluster"), "StatefulSet", "vtstorage")
+    objects = template("vt-cluster", None, "--set", "vtstorage.replicaCount=4")
+    assert container(objects, "StatefulSet", "vtstorage") == before, "the others are not started again"
+    cluster.scale(objects)
+    until(lambda: len(cluster.members()) == 4, cluster.members)
+    status, body = cluster.gate()
+    assert status == 200, body
+    cluster.send(101, 100)
+    assert cluster.found() == 200
+
+
+def run_hook(objects, component, ips):
+    """Runs the Job of a hook to its end."""
+    job = find(objects, "Job", component)["spec"]["template"]["spec"]["containers"][0]
+    arguments = job["args"]
+    for ordinal, ip in enumerate(ips):
+        arguments = [a.replace(f"{SERVICE}-{ordinal}.{STORAGE_HOST}", ip) for a in arguments]
+    arguments = [a.replace(STORAGE_HOST, ips[0]) for a in arguments]
+    done = subprocess.run(
+        [*job["command"], *arguments],
+        env={"PATH": f"{BINARIES}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_node_is_emptied_before_it_is_taken_away(cluster):
+    known = subprocess.run([BINARIES / "vtctl", "--help"], capture_output=True, text=True, check=True).stdout
+    if "drain" not in known:
+        pytest.skip("this vtctl drains no nodes")
+    cluster.scale(template("vt-cluster", None, "--set", "vtstorage.replicaCount=4"))
+    until(lambda: len(cluster.members()) == 4, cluster.members)
+    before = cluster.found()
+    objects = template("vt-cluster", None, "--is-upgrade", "--set", "vtstorage.previousReplicaCount=4")
+    run_hook(objects, "vtstorage-drain", cluster.ips(4))
+    assert len(cluster.members()) == 3
+    cluster.scale(objects)
+    status, body = cluster.gate()
+    assert status == 200, body
+    assert cluster.found() == before
+    cluster.send(1001, 50)
+    assert cluster.found() == before + 50
+    run_hook(objects, "vtstorage-settings", cluster.ips(3))

@@ -147,7 +147,8 @@ def cluster(tmp_path_factory):
     try:
         for node in nodes:
             node.wait_until_ready()
-        until(lambda: all("vt_cluster_in_sync 1" in node.metrics() for node in storage), lambda: storage[0].metrics())
+        status, body = get(storage[0].addr, f"/cluster/in_sync?wait={PATIENCE}s")
+        assert status == 200, body
         exercise(insert, select)
         storage.pop().kill()
         body = spans(1000, 500)

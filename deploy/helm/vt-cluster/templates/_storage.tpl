@@ -7,3 +7,42 @@
 {{- define "vt.storage.addr" -}}
 {{- printf "%s:%v" (include "vt.storage.host" .) .Values.vtstorage.service.servicePort -}}
 {{- end -}}
+
+{{/* a Job that runs a script of files/ at a hook of Helm; takes root, suffix, hook, seconds, file, arguments */}}
+{{- define "vt.hook" -}}
+{{- $values := .root.Values.vtstorage -}}
+{{- $at := dict "root" .root "name" "vtstorage" -}}
+{{- $annotations := dict "helm.sh/hook" .hook "helm.sh/hook-delete-policy" "before-hook-creation,hook-succeeded" -}}
+apiVersion: batch/v1
+kind: Job
+metadata:
+  {{- include "vt.metadata" (merge (dict "suffix" .suffix "annotations" $annotations) $at) | nindent 2 }}
+spec:
+  backoffLimit: 3
+  activeDeadlineSeconds: {{ .seconds }}
+  template:
+    metadata:
+      labels:
+        {{- /* Not those of storage pods: services must not find it. */}}
+        {{- include "vt.labels" (dict "root" .root "name" "hook") | nindent 8 }}
+    spec:
+      restartPolicy: Never
+      {{- include "vt.pod" (dict "root" .root "name" "vtstorage") | nindent 6 }}
+      containers:
+        - name: vtctl
+          command: ["/bin/bash", "-euo", "pipefail", "-c"]
+          args:
+            - |
+              {{- .root.Files.Get (printf "files/%s" .file) | nindent 14 }}
+            - {{ printf "%s%s" (ternary "https://" "" (not (empty .root.Values.tls.secretName))) (include "vt.storage.addr" .root) | quote }}
+            {{- range .arguments }}
+            - {{ . | quote }}
+            {{- end }}
+          image: {{ include "vt.image" $at }}
+          imagePullPolicy: {{ $values.image.pullPolicy }}
+          securityContext:
+            {{- toYaml (omit $values.securityContext "enabled") | nindent 12 }}
+          resources:
+            requests: {cpu: 10m, memory: 32Mi}
+            limits: {memory: 64Mi}
+{{- end -}}
