@@ -96,3 +96,55 @@ fn move_in(restoring: &Path, path: &Path) -> io::Result<()> {
     }
     fs::remove_dir_all(restoring)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::snapshots::SnapshotName;
+
+    fn snapshot(at: &Path, cluster: Option<&str>) {
+        let name: SnapshotName = "monday".parse().unwrap();
+        fs::create_dir_all(at.join(DATA)).unwrap();
+        fs::write(at.join("data/CURRENT"), "a").unwrap();
+        let mut record = Record::new(&name, 1);
+        record.cluster = cluster.map(str::to_owned);
+        record.write(at).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_was_half_restored_is_restored_anew() {
+        let root = tempfile::tempdir().unwrap();
+        let (from, path) = (root.path().join("from"), root.path().join("node"));
+        snapshot(&from, None);
+        fs::create_dir_all(path.join("restoring/data")).unwrap();
+        fs::write(path.join("restoring/data/half"), "b").unwrap();
+        restore(&path, &from, Kind::Member).await.unwrap();
+        assert_eq!(fs::read_to_string(path.join("data/CURRENT")).unwrap(), "a");
+        assert!(!path.join("data/half").exists() && !path.join(RESTORING).exists());
+    }
+
+    #[tokio::test]
+    async fn what_is_there_is_left_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let (from, path) = (root.path().join("from"), root.path().join("node"));
+        snapshot(&from, None);
+        fs::create_dir_all(path.join(DATA)).unwrap();
+        restore(&path, &from, Kind::Single).await.unwrap();
+        assert!(!path.join("data/CURRENT").exists());
+        fs::rename(path.join(DATA), path.join(META)).unwrap();
+        let refused = restore(&path, &from, Kind::Member).await.unwrap_err().to_string();
+        assert!(refused.ends_with("is there, but no data"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_snapshot_or_a_part_of_one_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let (from, path) = (root.path().join("from"), root.path().join("node"));
+        let refused = restore(&path, &from, Kind::Single).await.unwrap_err().to_string();
+        assert!(refused.contains("from"), "{refused}");
+        snapshot(&from, Some("c0ffee"));
+        let refused = restore(&path, &from, Kind::Single).await.unwrap_err().to_string();
+        assert!(refused.contains("a part of a cluster's spans"), "{refused}");
+        assert!(!path.join(DATA).exists());
+    }
+}
