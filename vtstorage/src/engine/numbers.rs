@@ -1,6 +1,7 @@
 //! Whole numbers of a column: a base, and for each number its offset from it in as few bytes as all offsets fit. Columns
 //! that are kept in memory take little room so, and loops over them touch little memory. It knows nothing of columns.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Numbers of 64 bits, signed or not; cheap to clone.
@@ -105,6 +106,15 @@ impl Numbers {
         Some(self.base.wrapping_add(offset?))
     }
 
+    /// Appends the numbers at `places`, as far as there are any, to `out`.
+    pub fn copy_to(&self, places: Range<usize>, out: &mut Vec<u64>) {
+        let base = self.base;
+        with_offsets!(self, offsets => {
+            let offsets = offsets.get(places).unwrap_or_default();
+            out.extend(offsets.iter().map(|offset| base.wrapping_add(offset.wide())));
+        });
+    }
+
     /// All numbers. Loops that matter go over the offsets.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = u64> + '_ {
         (0..self.len()).map(|index| self.get(index).unwrap_or_default())
@@ -161,6 +171,14 @@ fn bounds<T: Offset, N: Ord + Copy>(offsets: &[T], number: impl Fn(u64) -> N) ->
     let mut numbers = offsets.iter().map(|offset| number(offset.wide()));
     let first = numbers.next()?;
     Some(numbers.fold((first, first), |(least, most), n| (least.min(n), most.max(n))))
+}
+
+impl Numbers {
+    /// Numbers from `base` on, by their offsets: see [`Offsets`].
+    pub fn from_bytes(base: u64, offsets: Vec<u8>) -> Self {
+        let offsets = Offsets::U8(offsets.into());
+        Self { base, offsets }
+    }
 }
 
 impl From<Vec<u64>> for Numbers {
@@ -311,6 +329,9 @@ mod tests {
             let narrow = narrowing.finish();
             prop_assert_eq!(narrow.iter().collect::<Vec<_>>(), all.clone());
             prop_assert_eq!(&narrow, &Numbers::from(all.clone()));
+            let mut copied = vec![7];
+            narrow.copy_to(all.len() / 3..all.len(), &mut copied);
+            prop_assert_eq!(&copied[1..], &all[all.len() / 3..]);
             let most = all.iter().map(|n| n - base).max().unwrap_or_default();
             let width = [8, 16, 32, 64].into_iter().find(|bits| u128::from(most) < 1 << bits).unwrap();
             prop_assert_eq!(narrow.size(), all.len() * width / 8);

@@ -23,7 +23,7 @@ pub(super) struct Page<T> {
 /// What is kept.
 #[derive(Clone, Debug)]
 pub(super) enum Cached {
-    Ints(Page<Vec<u64>>),
+    Ints(Page<Numbers>),
     Texts(Page<Texts>),
     Layout(Arc<Layout>),
     Slots(Arc<SlotRows>),
@@ -56,7 +56,7 @@ struct BySize;
 impl Weighter<PageKey, Cached> for BySize {
     fn weight(&self, _: &PageKey, page: &Cached) -> u64 {
         let size = match page {
-            Cached::Ints(page) => 8 * page.data.len(),
+            Cached::Ints(page) => page.data.size(),
             Cached::Texts(page) => page.data.size(),
             Cached::Layout(layout) => layout.size(),
             Cached::Firsts(firsts) => size_of_val::<[u32]>(firsts),

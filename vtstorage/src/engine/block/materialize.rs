@@ -109,6 +109,7 @@ impl<'p, 'b> Materializer<'p, 'b> {
             (&columns.scopes, scopes.collect(), &mut self.batch.scopes),
         ];
         for (stream, wanted, list) in streams {
+            prefetch::texts(self.pages, stream, wanted.iter().copied())?;
             for number in wanted {
                 let place = list
                     .get_mut(number as usize)

@@ -24,7 +24,7 @@ pub(super) fn traces_of(
     rows: Range<u32>,
 ) -> Result<Vec<TraceRows>, StorageError> {
     let trace = &block.header.columns.trace;
-    let (mut low, mut high) = (0, block.header.traces);
+    let (mut low, mut high) = near(block, rows.start);
     while low < high {
         let middle = low + (high - low) / 2;
         if one(pages, trace, middle)? <= rows.start {
@@ -46,6 +46,18 @@ pub(super) fn traces_of(
         .map_or(ends.len(), |i| i + 1);
     ends.truncate(needed);
     traces(block, pages, first, &ends)
+}
+
+/// The traces among which that of a row is, by the offsets in the header.
+fn near(block: &Block, row: u32) -> (u32, u32) {
+    let Some(tenant) = block.header.tenants.iter().rfind(|t| t.first_row <= row) else {
+        return (0, block.header.traces);
+    };
+    let parts = &tenant.hash_parts;
+    let after = parts.partition_point(|(rows, _)| tenant.first_row + rows <= row);
+    let before = after.checked_sub(1).and_then(|part| parts.get(part));
+    let traces = before.map_or(0, |part| part.1)..parts.get(after).map_or(tenant.traces, |part| part.1);
+    (tenant.first_trace + traces.start, tenant.first_trace + traces.end)
 }
 
 fn one(pages: &mut Pages<'_>, trace: &super::header::TraceColumns, at: u32) -> Result<u32, StorageError> {

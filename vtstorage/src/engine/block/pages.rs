@@ -27,7 +27,7 @@ pub(super) struct Pages<'b> {
     segments: HashMap<ChunkId, Segment>,
     decoders: HashMap<u16, IntDecoder>,
     /// By stream and number of the page's first value
-    ints: HashMap<(u16, u32), Page<Vec<u64>>>,
+    ints: HashMap<(u16, u32), Page<Numbers>>,
     texts: HashMap<(u16, u32), Page<Texts>>,
     /// The first value of each page of segments of texts
     firsts: HashMap<ChunkId, Arc<[u32]>>,
@@ -125,7 +125,8 @@ impl<'b> Pages<'b> {
     /// Adds the chunk with the page of the text with number `value` to `wanted`, unless the page is known.
     pub(super) fn want_text(&mut self, stream: &TextStream, value: u32, wanted: &mut Vec<ChunkId>) {
         let chunk = stream.segments.chunk_of(value);
-        if self.known_text_page(stream, chunk, value).is_none() {
+        let is_paged = matches!(stream.encoding, TextEncoding::Paged);
+        if is_paged && !wanted.contains(&chunk) && self.known_text_page(stream, chunk, value).is_none() {
             self.want(&stream.segments, value, wanted);
         }
     }
@@ -187,7 +188,7 @@ impl<'b> Pages<'b> {
             let page = self.int_page(stream, at)?;
             let end = page.values.end.min(range.end);
             let local = (at - page.values.start) as usize..(end - page.values.start) as usize;
-            out.extend_from_slice(page.data.get(local).unwrap_or_default());
+            page.data.copy_to(local, out);
             if end <= at {
                 return Err(StorageError::corrupt("stream of numbers", "a page is missing"));
             }
@@ -196,7 +197,7 @@ impl<'b> Pages<'b> {
         Ok(())
     }
 
-    fn int_page(&mut self, stream: &IntStream, value: u32) -> Result<Page<Vec<u64>>, StorageError> {
+    fn int_page(&mut self, stream: &IntStream, value: u32) -> Result<Page<Numbers>, StorageError> {
         let key = (stream.segments.stream, value - value % PAGE_VALUES as u32);
         if let Some(page) = self.ints.get(&key) {
             return Ok(page.clone());
@@ -213,12 +214,8 @@ impl<'b> Pages<'b> {
             hashbrown::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             hashbrown::hash_map::Entry::Vacant(entry) => entry.insert(stream.decoder()?),
         };
-        let mut data = Vec::with_capacity(values.len());
-        decoder.decode(bytes, values.len(), &mut self.unpacker, &mut data)?;
-        let page = Page {
-            values,
-            data: Arc::new(data),
-        };
+        let data = Arc::new(decoder.decode_narrow(bytes, values.len(), &mut self.unpacker)?);
+        let page = Page { values, data };
         self.ints.insert(key, page.clone());
         self.share(shared, Cached::Ints(page.clone()));
         Ok(page)

@@ -3,6 +3,7 @@
 use super::{PAGE_VALUES, Packer, SegmentWriter, Segments, Unpacker};
 use crate::engine::block::ChunkId;
 use crate::engine::error::StorageError;
+use crate::engine::numbers::{Narrowing, Numbers};
 use bitpacking::{BitPacker, BitPacker4x};
 use pco::data_types::Number;
 use pco::wrapped::{FileCompressor, FileDecompressor};
@@ -133,7 +134,9 @@ impl IntDecoder {
     ) -> Result<(), StorageError> {
         match self {
             Self::Const(value) => out.resize(out.len() + n, *value),
-            Self::Packed { min, width } => read_packed(page, n, *min, *width, out)?,
+            Self::Packed { min, width } => {
+                read_packed(page, n, *width, |value| min.wrapping_add(u64::from(value)), out)?;
+            }
             Self::Zstd { min, width } => read_zstd(page, n, *min, *width, unpacker, out)?,
             Self::Unsigned(chunk) => {
                 let start = out.len();
@@ -148,6 +151,32 @@ impl IntDecoder {
             Self::Double(chunk) => out.extend(read_pco(chunk, page, n)?.into_iter().map(f64::to_bits)),
         }
         Ok(())
+    }
+}
+
+impl IntDecoder {
+    /// The `n` values of a page, in as few bytes as they need.
+    pub fn decode_narrow(&mut self, page: &[u8], n: usize, unpacker: &mut Unpacker) -> Result<Numbers, StorageError> {
+        let (base, bits) = match self {
+            Self::Const(value) => return Ok(Numbers::repeated(*value, n)),
+            Self::Packed {
+                min,
+                width: width @ 0..=8,
+            } => {
+                let mut offsets = Vec::with_capacity(n);
+                read_packed(page, n, *width, |value| value as u8, &mut offsets)?;
+                return Ok(Numbers::from_bytes(*min, offsets));
+            }
+            Self::Zstd { min, width: 1 } => return Ok(Numbers::from_bytes(*min, unpack_codes(page, n, unpacker)?)),
+            Self::Packed { min, width } => (*min, *width),
+            Self::Zstd { min, width } => (*min, width.saturating_mul(8)),
+            Self::Unsigned(_) | Self::Signed(_) | Self::Double(_) => (0, 32),
+        };
+        let mut wide = Vec::with_capacity(n);
+        self.decode(page, n, unpacker, &mut wide)?;
+        let mut numbers = Narrowing::new(base, bits, n);
+        numbers.extend(&wide);
+        Ok(numbers.finish())
     }
 }
 
@@ -322,7 +351,14 @@ fn write_packed(values: &[u64], min: u64, width: u8, out: &mut Vec<u8>) {
     out.extend(rest.iter().flat_map(|v| v.to_le_bytes().into_iter().take(bytes)));
 }
 
-fn read_packed(page: &[u8], n: usize, min: u64, width: u8, out: &mut Vec<u64>) -> Result<(), StorageError> {
+/// Appends the `n` values of a page, each as `make` makes it from its offset.
+fn read_packed<T>(
+    page: &[u8],
+    n: usize,
+    width: u8,
+    make: impl Fn(u32) -> T,
+    out: &mut Vec<T>,
+) -> Result<(), StorageError> {
     let groups = n / BitPacker4x::BLOCK_LEN;
     let group_bytes = BitPacker4x::compressed_block_size(width);
     let bytes = usize::from(width).div_ceil(8);
@@ -335,10 +371,19 @@ fn read_packed(page: &[u8], n: usize, min: u64, width: u8, out: &mut Vec<u64>) -
     let (packed, tail) = page.split_at(groups * group_bytes);
     for packed in packed.chunks(group_bytes.max(1)) {
         packer.decompress(packed, &mut group, width);
-        out.extend(group.iter().map(|v| min.wrapping_add(u64::from(*v))));
+        out.extend(group.iter().map(|v| make(*v)));
     }
-    out.extend(tail.chunks(bytes.max(1)).map(|v| min.wrapping_add(little_endian(v))));
+    out.extend(tail.chunks(bytes.max(1)).map(|v| make(little_endian(v) as u32)));
     Ok(())
+}
+
+/// The content of a page of codes, which must be `size` bytes.
+fn unpack_codes(page: &[u8], size: usize, unpacker: &mut Unpacker) -> Result<Vec<u8>, StorageError> {
+    let raw = unpacker.unpack(page, size)?;
+    if raw.len() != size {
+        return Err(StorageError::corrupt("page of codes", "wrong length"));
+    }
+    Ok(raw)
 }
 
 fn read_zstd(
@@ -349,11 +394,7 @@ fn read_zstd(
     unpacker: &mut Unpacker,
     out: &mut Vec<u64>,
 ) -> Result<(), StorageError> {
-    let size = n * usize::from(width);
-    let raw = unpacker.unpack(page, size)?;
-    if raw.len() != size {
-        return Err(StorageError::corrupt("page of codes", "wrong length"));
-    }
+    let raw = unpack_codes(page, n * usize::from(width), unpacker)?;
     match width {
         1 => out.extend(raw.iter().map(|v| min.wrapping_add(u64::from(*v)))),
         2 => out.extend(
@@ -396,7 +437,10 @@ mod tests {
             let segment = Segment::new(stream.segments.read(chunk, stored).unwrap()).unwrap();
             for page in 0..segment.pages() {
                 let (range, bytes) = segment.page(page, range.end).unwrap();
+                let first = back.len();
                 decoder.decode(bytes, range.len(), &mut unpacker, &mut back).unwrap();
+                let narrow = decoder.decode_narrow(bytes, range.len(), &mut unpacker).unwrap();
+                assert!(narrow.iter().eq(back[first..].iter().copied()));
             }
         }
         assert_eq!(back, values);
@@ -426,6 +470,8 @@ mod tests {
             let mut out = Vec::new();
             let _ = IntDecoder::Packed { min: 0, width }.decode(&page, n, &mut Unpacker::default(), &mut out);
             let _ = IntDecoder::Zstd { min: 0, width: width % 5 }.decode(&page, n, &mut Unpacker::default(), &mut out);
+            let _ = IntDecoder::Packed { min: 0, width }.decode_narrow(&page, n, &mut Unpacker::default());
+            let _ = IntDecoder::Zstd { min: 0, width: width % 5 }.decode_narrow(&page, n, &mut Unpacker::default());
         }
     }
 

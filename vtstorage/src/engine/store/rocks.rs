@@ -10,8 +10,9 @@ use super::partition::Partition;
 use crate::engine::error::StorageError;
 use parking_lot::RwLock;
 use rocksdb::{
-    BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor, DB, DBCompactionStyle, DBCompressionType,
-    FlushOptions, LogLevel, Options, SliceTransform, UniversalCompactOptions, WriteBatch, WriteOptions,
+    BlockBasedIndexType, BlockBasedOptions, BlockBasedTablePinningTier, BoundColumnFamily, Cache,
+    ColumnFamilyDescriptor, DB, DBCompactionStyle, DBCompressionType, FlushOptions, LogLevel, LruCacheOptions, Options,
+    SliceTransform, UniversalCompactOptions, WriteBatch, WriteOptions,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,6 +31,11 @@ pub(crate) const HINT_INDEX: &str = "hint_index";
 pub(crate) const META: &str = "default";
 
 const FIXED: [&str; 6] = [META, WAL, SEEN, QUARANTINE, HINTS, HINT_INDEX];
+
+/// Least and greatest number of files that RocksDB holds open; each takes some 10 KiB.
+const OPEN_FILES: (i32, i32) = (256, 4_096);
+/// The block cache has two to the power of this shards.
+const CACHE_SHARD_BITS: i32 = 2;
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -61,7 +67,7 @@ impl std::fmt::Debug for Rocks {
 impl Rocks {
     /// Opens or makes the database in `directory`, with all families that are in it.
     pub(crate) fn open(directory: Directory, cache_bytes: usize) -> Result<Self, StorageError> {
-        let cache = Cache::new_lru_cache(cache_bytes);
+        let cache = block_cache(cache_bytes);
         let options = database_options()?;
         let mut names: BTreeSet<String> = FIXED.map(String::from).into();
         if directory.data.join("CURRENT").exists() {
@@ -226,13 +232,21 @@ impl Rocks {
     }
 }
 
+/// Half of the files that the process may open, within reason: one that is opened anew costs several reads.
+fn most_open_files() -> i32 {
+    let (least, most) = OPEN_FILES;
+    let allowed = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let half = allowed.map_or(most, |allowed| i32::try_from(allowed / 2).unwrap_or(most));
+    half.clamp(least, most)
+}
+
 fn database_options() -> Result<Options, StorageError> {
     // Preallocated log space would count as disk that is used.
     let mut options = Options::default().get_options_from_string("allow_fallocate=false")?;
     options.create_if_missing(true);
     options.create_missing_column_families(true);
     options.set_max_background_jobs(2);
-    options.set_max_open_files(512);
+    options.set_max_open_files(most_open_files());
     options.set_db_write_buffer_size(WRITE_BUFFERS);
     options.set_max_total_wal_size(MAX_LOG);
     options.set_recycle_log_file_num(0);
@@ -276,6 +290,14 @@ fn family_options(name: &str, cache: &Cache) -> Options {
     options
 }
 
+/// Few shards: what is larger than one, as a large file's whole index, would be read again at every look.
+fn block_cache(bytes: usize) -> Cache {
+    let mut options = LruCacheOptions::default();
+    options.set_capacity(bytes);
+    options.set_num_shard_bits(CACHE_SHARD_BITS);
+    Cache::new_lru_cache_opts(&options)
+}
+
 fn table(cache: &Cache, block_size: usize) -> BlockBasedOptions {
     let mut table = BlockBasedOptions::default();
     table.set_block_cache(cache);
@@ -296,7 +318,11 @@ fn chunk_options(options: &mut Options, cache: &Cache) {
     options.set_level_zero_file_num_compaction_trigger(8);
     options.set_level_zero_slowdown_writes_trigger(64);
     options.set_level_zero_stop_writes_trigger(128);
-    options.set_block_based_table_factory(&table(cache, 4 * KIB));
+    let mut table = table(cache, 4 * KIB);
+    // Reads pass the cache by, so that an index that is not held with its open file would be read each time.
+    table.set_unpartitioned_pinning_tier(BlockBasedTablePinningTier::All);
+    table.set_index_block_restart_interval(8);
+    options.set_block_based_table_factory(&table);
 }
 
 /// Trace keys come in random order: runs of similar size are merged, some eight at a time, and a filter over the
@@ -321,5 +347,9 @@ fn index_options(options: &mut Options, cache: &Cache) {
     table.set_block_restart_interval(32);
     table.set_ribbon_filter(10.0);
     table.set_whole_key_filtering(false);
+    // In pieces: a look-up reads one of each, not all that a file of many traces has.
+    table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    table.set_partition_filters(true);
+    table.set_metadata_block_size(8 * KIB);
     options.set_block_based_table_factory(&table);
 }
