@@ -307,7 +307,7 @@ fn look_up(engine: &Engine, count: usize) {
     let view = engine.view();
     let mut hashes = Vec::new();
     for block in view.blocks() {
-        let batches = block.to_batches().expect("read");
+        let batches = block.open().expect("header").to_batches().expect("read");
         hashes.extend(
             batches
                 .iter()

@@ -19,7 +19,7 @@ mod update;
 use super::fanout;
 use super::filter::Kept;
 use super::query::Query;
-use crate::engine::block::Block;
+use crate::engine::block::StoredBlock;
 use crate::engine::error::StorageError;
 use crate::engine::rows::RowSource;
 use crate::engine::store::HeadBatch;
@@ -41,7 +41,7 @@ pub(super) fn aggregate(query: &Arc<Query>, what: Arc<Aggregation>) -> Result<(G
     if let Some(counts) = HeaderCounts::new(query, &what) {
         let mut rest = Vec::with_capacity(blocks.len());
         for block in blocks {
-            if !query.keeps_all(&block)? || !counts.add(&mut first, &block.header, block.day) {
+            if !query.keeps_all(&block)? || !counts.add(&mut first, &block.open()?.header, block.day) {
                 rest.push(block);
             }
         }
@@ -70,11 +70,11 @@ pub(super) fn aggregate(query: &Arc<Query>, what: Arc<Aggregation>) -> Result<(G
 
 /// From which block on, oldest first, decoded columns are to be kept for the next query. A query over more than there is
 /// room for would only drive out what others use, and find nothing of its own when it comes again.
-fn first_kept(blocks: &[Arc<Block>], columns: usize) -> usize {
-    let cache = blocks.first().and_then(|block| block.chunks.pages());
+fn first_kept(blocks: &[Arc<StoredBlock>], columns: usize) -> usize {
+    let cache = blocks.first().and_then(|block| block.chunks().pages());
     let mut room = cache.map_or(0, |cache| cache.capacity() / 4 * 3);
-    let does_not_fit = |block: &Arc<Block>| {
-        let bytes = u64::from(block.header.rows) * columns as u64 * BYTES_PER_VALUE;
+    let does_not_fit = |block: &Arc<StoredBlock>| {
+        let bytes = u64::from(block.summary.rows) * columns as u64 * BYTES_PER_VALUE;
         match room.checked_sub(bytes) {
             Some(left) => room = left,
             None => return true,
@@ -94,7 +94,7 @@ const HEADS_PER_PART: usize = 8;
 struct Work {
     query: Arc<Query>,
     what: Arc<Aggregation>,
-    blocks: Vec<Arc<Block>>,
+    blocks: Vec<Arc<StoredBlock>>,
     /// The first block whose decoded columns are kept
     first_kept: usize,
     heads: Vec<HeadBatch>,

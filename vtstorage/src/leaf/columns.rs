@@ -3,7 +3,7 @@
 use super::fanout;
 use super::query::Query;
 use crate::engine::batch::SpanReader;
-use crate::engine::block::Block;
+use crate::engine::block::StoredBlock;
 use crate::engine::error::StorageError;
 use crate::engine::store::HeadBatch;
 use common::query::{Column, present_columns};
@@ -32,7 +32,7 @@ pub(super) fn count(query: &Arc<Query>) -> Result<Counts, StorageError> {
 /// A count at work.
 struct Work {
     query: Arc<Query>,
-    blocks: Vec<Arc<Block>>,
+    blocks: Vec<Arc<StoredBlock>>,
     heads: Vec<HeadBatch>,
     all: Mutex<Counts>,
 }
@@ -56,7 +56,7 @@ impl Work {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn of_block(&self, block: &Block, counts: &mut Counts) -> Result<(), StorageError> {
+    fn of_block(&self, block: &StoredBlock, counts: &mut Counts) -> Result<(), StorageError> {
         let query = &self.query;
         query.read_block(block, false, |rows| {
             let Some(matching) = query.filter.select(rows, query.tenant(), &[query.range()])? else {

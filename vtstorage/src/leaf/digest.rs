@@ -32,7 +32,7 @@ impl Engine {
 /// Looks at some slots after the others, so that memory is bounded.
 fn digest(view: &View, scope: &Scope) -> Result<BTreeMap<Slot, SlotDigest>, StorageError> {
     let heads = view.batches().map(|head| head.batch.rows.len() as u64).sum::<u64>();
-    let rows = heads + view.blocks().map(|block| u64::from(block.header.rows)).sum::<u64>();
+    let rows = heads + view.blocks().map(|block| u64::from(block.summary.rows)).sum::<u64>();
     let passes = (rows / HELD + 1).min(u64::from(scope.slots.max(1)));
     let mut all = BTreeMap::new();
     for pass in 0..passes {
@@ -91,8 +91,9 @@ impl Hashes {
             }
         }
         for block in view.blocks().filter(|block| scope.has_epoch(block.epoch())) {
-            for tenant in &block.header.tenants {
-                self.add_block(block, TenantId(tenant.tenant), scope)?;
+            let open = block.open()?;
+            for tenant in &block.summary.tenants {
+                self.add_block(&open, *tenant, scope)?;
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 use super::filter::{Bound, RowFilter};
 use super::scope::RowScope;
 use crate::engine::batch::BatchRows;
-use crate::engine::block::{Block, BlockRows, KeptRows};
+use crate::engine::block::{BlockRows, KeptRows, StoredBlock};
 use crate::engine::error::StorageError;
 use crate::engine::rows::{RowSet, RowSource};
 use crate::engine::store::{HeadBatch, View, WorkPool};
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// Finds the blocks of a trace.
 pub trait TraceIndex: Send + Sync + 'static {
     /// The blocks of `view` that may hold spans of the trace of `tenant` whose id has this hash.
-    fn blocks_of_trace(&self, view: &View, tenant: TenantId, hash: u64) -> Result<Vec<Arc<Block>>, StorageError>;
+    fn blocks_of_trace(&self, view: &View, tenant: TenantId, hash: u64) -> Result<Vec<Arc<StoredBlock>>, StorageError>;
 }
 
 /// A query on its way over the stored spans; shared by the threads that work on it.
@@ -130,7 +130,7 @@ impl Query {
     }
 
     /// The blocks that may hold spans of the plan's tenant, in its time range and in scope, that its filter holds for.
-    pub(super) fn blocks_within(&self) -> Result<Vec<Arc<Block>>, StorageError> {
+    pub(super) fn blocks_within(&self) -> Result<Vec<Arc<StoredBlock>>, StorageError> {
         let (tenant, range) = (self.plan.tenant, self.plan.range);
         let mut blocks = match self.filter.traces() {
             Some(traces) => {
@@ -153,10 +153,10 @@ impl Query {
             .blocks_considered
             .fetch_add(blocks.len() as u64, Ordering::Relaxed);
         blocks.retain(|block| {
-            let header = &block.header;
-            range.overlaps(UnixNanos(header.min_start), UnixNanos(header.max_start))
-                && !header.tenant_rows(tenant).is_empty()
-                && self.has_epoch(header.epoch)
+            let block = &block.summary;
+            range.overlaps(UnixNanos(block.min_start), UnixNanos(block.max_start))
+                && block.tenants.binary_search(&tenant).is_ok()
+                && self.has_epoch(block.epoch)
         });
         Ok(blocks)
     }
@@ -179,7 +179,7 @@ impl Query {
     /// most of it and will not come back soon.
     pub(super) fn read_block<T: Default>(
         &self,
-        block: &Block,
+        block: &StoredBlock,
         scan: bool,
         read: impl FnOnce(&mut BlockRows<'_>) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
@@ -196,18 +196,21 @@ impl Query {
     /// As [`Self::read_block`], whatever the scope: for spans that are looked up by their trace.
     pub(super) fn read_whole_block<T: Default>(
         &self,
-        block: &Block,
+        block: &StoredBlock,
         scan: bool,
         read: impl FnOnce(&mut BlockRows<'_>) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
         self.context.check()?;
-        let mut rows = block.rows(scan);
-        let outcome = read(&mut rows);
-        self.counters.bytes_read.fetch_add(rows.bytes_read(), Ordering::Relaxed);
+        let outcome = block.open().and_then(|block| {
+            let mut rows = block.rows(scan);
+            let outcome = read(&mut rows);
+            self.counters.bytes_read.fetch_add(rows.bytes_read(), Ordering::Relaxed);
+            outcome
+        });
         outcome.or_else(|e| self.pass_over(block, e))
     }
 
-    fn pass_over<T: Default>(&self, block: &Block, why: StorageError) -> Result<T, StorageError> {
+    fn pass_over<T: Default>(&self, block: &StoredBlock, why: StorageError) -> Result<T, StorageError> {
         match &self.within {
             Some(within) if why.is_damage() => {
                 within.damage.found();
@@ -219,7 +222,7 @@ impl Query {
         }
     }
 
-    fn kept_of(&self, block: &Block, rows: &mut BlockRows<'_>) -> Result<KeptRows, StorageError> {
+    fn kept_of(&self, block: &StoredBlock, rows: &mut BlockRows<'_>) -> Result<KeptRows, StorageError> {
         match &self.within {
             Some(within) => within.scope.of_block(block.epoch(), self.plan.tenant, rows),
             None => Ok(KeptRows::All),
@@ -227,7 +230,7 @@ impl Query {
     }
 
     /// Whether all spans of the plan's tenant in a block are in scope, so that its header speaks for them.
-    pub(super) fn keeps_all(&self, block: &Block) -> Result<bool, StorageError> {
+    pub(super) fn keeps_all(&self, block: &StoredBlock) -> Result<bool, StorageError> {
         if self.within.is_none() {
             return Ok(true);
         }

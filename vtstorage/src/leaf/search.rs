@@ -5,7 +5,7 @@ use super::fanout;
 use super::filter::Bound;
 use super::query::Query;
 use super::top::Top;
-use crate::engine::block::Block;
+use crate::engine::block::StoredBlock;
 use crate::engine::error::StorageError;
 use crate::engine::rows::{Loaded, RowSet, RowSource, Values};
 use crate::engine::store::HeadBatch;
@@ -33,13 +33,13 @@ pub(super) fn search(query: &Arc<Query>, limit: usize, order: Order) -> Result<V
         top.add(found.unwrap_or_default());
     }
     let mut blocks = query.blocks_within()?;
-    blocks.sort_by_key(|block| std::cmp::Reverse(block.header.max_start));
+    blocks.sort_by_key(|block| std::cmp::Reverse(block.summary.max_start));
     Ok(of_blocks(query, blocks, limit, order, top)?.into_best())
 }
 
 fn of_blocks(
     query: &Arc<Query>,
-    blocks: Vec<Arc<Block>>,
+    blocks: Vec<Arc<StoredBlock>>,
     limit: usize,
     order: Order,
     top: Top,
@@ -65,7 +65,7 @@ fn of_blocks(
 /// A walk over blocks, the newest first.
 struct Walk {
     query: Arc<Query>,
-    blocks: Vec<Arc<Block>>,
+    blocks: Vec<Arc<StoredBlock>>,
     limit: usize,
     order: Order,
     top: Mutex<Top>,
@@ -79,7 +79,7 @@ impl Walk {
         };
         let threshold = {
             let top = self.top.lock();
-            if is_over(&top, self.order, block.header.max_start) {
+            if is_over(&top, self.order, block.summary.max_start) {
                 return Ok(ControlFlow::Break(()));
             }
             top.threshold()

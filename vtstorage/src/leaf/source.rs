@@ -2,7 +2,7 @@
 
 use super::execute;
 use super::query::{Damage, TraceIndex};
-use crate::engine::block::Block;
+use crate::engine::block::StoredBlock;
 use crate::engine::error::StorageError;
 use crate::engine::store::{BlockFinder, Engine, View};
 use async_trait::async_trait;
@@ -15,7 +15,7 @@ use futures::stream::{self, StreamExt};
 use std::sync::Arc;
 
 impl TraceIndex for BlockFinder {
-    fn blocks_of_trace(&self, view: &View, tenant: TenantId, hash: u64) -> Result<Vec<Arc<Block>>, StorageError> {
+    fn blocks_of_trace(&self, view: &View, tenant: TenantId, hash: u64) -> Result<Vec<Arc<StoredBlock>>, StorageError> {
         Self::blocks_of_trace(self, view, tenant, hash)
     }
 }

@@ -5,7 +5,9 @@ mod filters;
 pub(crate) use filters::{filter, single_column};
 
 use crate::engine::batch::{DecodeLimits, SpanBatch};
-use crate::engine::block::{Block, BlockId, BlockOptions, CatalogueEntry, ChunkId, ChunkSource, PageCache, encode};
+use crate::engine::block::{
+    Block, BlockId, BlockOptions, CatalogueEntry, ChunkId, ChunkSource, PageCache, StoredBlock, encode,
+};
 use crate::engine::error::StorageError;
 use bytes::Bytes;
 use common::ids::{Epoch, SpanId, TenantId, TraceId};
@@ -179,7 +181,7 @@ pub(crate) fn blocks(
     batches: &[Arc<SpanBatch>],
     max_columns: usize,
     first: u64,
-) -> (Vec<Arc<Block>>, Vec<CatalogueEntry>) {
+) -> (Vec<Arc<StoredBlock>>, Vec<CatalogueEntry>) {
     let options = BlockOptions {
         max_columns,
         ..BlockOptions::default()
@@ -188,12 +190,12 @@ pub(crate) fn blocks(
     for (number, block) in (first..).zip(encode(batches, &options).unwrap()) {
         let chunks = block.chunks.into_iter().map(|(id, bytes)| (id, bytes.into())).collect();
         catalogue.extend(block.catalogue);
-        blocks.push(Arc::new(Block {
+        blocks.push(Arc::new(StoredBlock::from(Block {
             id: BlockId(number),
             day: block.day,
             header: Arc::new(block.header),
             chunks: Arc::new(Chunks(chunks, PageCache::new(1 << 20))),
-        }));
+        })));
     }
     (blocks, catalogue)
 }

@@ -3,7 +3,7 @@
 use super::testing::{NOON, TENANT, batch, blocks, filter, spans, strange_batch};
 use super::*;
 use crate::engine::batch::SpanBatch;
-use crate::engine::block::Block;
+use crate::engine::block::StoredBlock;
 use crate::engine::error::StorageError;
 use crate::engine::store::{Catalogue, HeadBatch, View, WorkPool};
 use common::contract::{QueryContext, QueryError};
@@ -22,7 +22,7 @@ use std::time::Duration;
 pub(super) struct EveryBlock;
 
 impl TraceIndex for EveryBlock {
-    fn blocks_of_trace(&self, view: &View, _: TenantId, _: u64) -> Result<Vec<Arc<Block>>, StorageError> {
+    fn blocks_of_trace(&self, view: &View, _: TenantId, _: u64) -> Result<Vec<Arc<StoredBlock>>, StorageError> {
         Ok(view.blocks().cloned().collect())
     }
 }

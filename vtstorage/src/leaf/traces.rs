@@ -3,7 +3,7 @@
 use super::fanout;
 use super::query::Query;
 use crate::engine::batch::{SpanBatch, SpanReader};
-use crate::engine::block::{Block, BlockId};
+use crate::engine::block::{BlockId, StoredBlock};
 use crate::engine::error::StorageError;
 use crate::engine::rows::RowSource;
 use common::ids::TraceId;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 type Parts = Vec<(usize, Vec<Span>)>;
 
 /// A block with the traces wanted of it, each with its place in the question.
-type Wanted = (Arc<Block>, Vec<(usize, TraceId)>);
+type Wanted = (Arc<StoredBlock>, Vec<(usize, TraceId)>);
 
 /// Which spans of a trace are read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -214,6 +214,21 @@ impl BlockHeader {
         postcard::from_bytes(&fields).map_err(|e| corrupt(&e.to_string()))
     }
 
+    /// About how much memory it takes.
+    pub fn size(&self) -> usize {
+        let tables = [&self.columns.spans, &self.columns.events, &self.columns.links];
+        let columns = tables.iter().map(|table| table.columns.len()).sum::<usize>();
+        let tenants = self.tenants.iter();
+        let tenants = tenants.map(|tenant| 8 * (tenant.hash_parts.len() + tenant.minutes.len()));
+        let services = self.services.iter();
+        let services = services.map(|service| service.len() + size_of::<String>());
+        size_of::<Self>()
+            + columns * (size_of::<ColumnMeta>() + COLUMN_HEAP)
+            + tenants.sum::<usize>()
+            + services.sum::<usize>()
+            + 4 * self.resource_services.len()
+    }
+
     /// The rows of `tenant`; empty if it has none.
     pub fn tenant_rows(&self, tenant: TenantId) -> Range<u32> {
         let found = self.tenants.iter().find(|t| t.tenant == tenant.0);
@@ -228,6 +243,9 @@ pub fn may_have_key(keys: &Option<Vec<String>>, key: &str) -> bool {
         listed(key) || map_keys(key).any(|(map, _)| listed(map))
     })
 }
+
+/// About what a column's key and its list of segments take.
+const COLUMN_HEAP: usize = 100;
 
 /// No header is larger than this when decompressed.
 const MAX_HEADER: usize = 16 << 20;

@@ -19,6 +19,7 @@ mod present;
 mod prune;
 mod slots;
 mod source;
+mod stored;
 mod table;
 mod trace;
 mod values;
@@ -29,6 +30,7 @@ pub use cache::PageCache;
 pub use header::BlockHeader;
 pub use slots::KeptRows;
 pub use source::BlockRows;
+pub use stored::{BlockSummary, StoredBlock};
 pub use write::encode;
 
 use crate::engine::batch::SpanBatch;
@@ -66,6 +68,14 @@ pub trait ChunkSource: Send + Sync + 'static {
             .iter()
             .map(|chunk| self.chunk(day, block, *chunk, scan))
             .collect()
+    }
+
+    /// The header of a block.
+    fn header(&self, day: u32, block: BlockId) -> Result<Arc<BlockHeader>, StorageError> {
+        Err(StorageError::MissingChunk {
+            block: block.0,
+            chunk: format!("header, day {day}"),
+        })
     }
 
     /// Where decoded pages are kept, if anywhere. Block ids must be unique in it.
@@ -115,7 +125,7 @@ impl Default for BlockOptions {
     }
 }
 
-/// A stored block: its header, and where to read the rest.
+/// A block that is being read: its header, and where to read the rest.
 #[derive(Clone)]
 pub struct Block {
     pub id: BlockId,

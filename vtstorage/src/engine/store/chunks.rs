@@ -1,10 +1,10 @@
-//! Where blocks read their chunks: a cache of raw chunks over RocksDB, and beside it the cache of decoded pages. It knows
-//! nothing of what is in a chunk.
+//! Where blocks read their headers and chunks: caches of both over RocksDB, and beside them the cache of decoded pages. It
+//! knows nothing of what is in a chunk.
 
 use super::keys;
 use super::partition::Partition;
 use super::rocks::Rocks;
-use crate::engine::block::{BlockId, ChunkId, ChunkSource, PageCache};
+use crate::engine::block::{BlockHeader, BlockId, ChunkId, ChunkSource, PageCache};
 use crate::engine::error::StorageError;
 use bytes::Bytes;
 use quick_cache::Weighter;
@@ -21,16 +21,37 @@ impl Weighter<(BlockId, ChunkId), Bytes> for ByLength {
     }
 }
 
+#[derive(Clone)]
+struct BySize;
+
+impl Weighter<BlockId, Arc<BlockHeader>> for BySize {
+    fn weight(&self, _key: &BlockId, header: &Arc<BlockHeader>) -> u64 {
+        header.size() as u64 + ENTRY
+    }
+}
+
 /// About what an entry takes beside its chunk.
 const ENTRY: u64 = 100;
 /// About the size of a chunk, for the first size of the cache's table.
 const TYPICAL: u64 = 32 << 10;
 
-/// Chunks of all blocks.
+/// About the size of a header.
+const TYPICAL_HEADER: u64 = 16 << 10;
+
+/// Memory for what is kept, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CacheSizes {
+    pub(crate) chunks: u64,
+    pub(crate) pages: u64,
+    pub(crate) headers: u64,
+}
+
+/// Chunks and headers of all blocks.
 pub(crate) struct ChunkStore {
     rocks: Arc<Rocks>,
     cache: Cache<(BlockId, ChunkId), Bytes, ByLength>,
     pages: PageCache,
+    headers: Cache<BlockId, Arc<BlockHeader>, BySize>,
 }
 
 impl std::fmt::Debug for ChunkStore {
@@ -42,14 +63,37 @@ impl std::fmt::Debug for ChunkStore {
 }
 
 impl ChunkStore {
-    /// Keeps up to `cache_bytes` of chunks and `page_bytes` of decoded pages in memory.
-    pub(crate) fn new(rocks: Arc<Rocks>, cache_bytes: u64, page_bytes: u64) -> Self {
-        let items = usize::try_from(cache_bytes / TYPICAL).unwrap_or(usize::MAX).max(16);
+    /// Keeps up to `sizes` in memory.
+    pub(crate) fn new(rocks: Arc<Rocks>, sizes: CacheSizes) -> Self {
+        let items = |bytes: u64, typical| usize::try_from(bytes / typical).unwrap_or(usize::MAX).max(16);
         Self {
             rocks,
-            cache: Cache::with_weighter(items, cache_bytes, ByLength),
-            pages: PageCache::new(page_bytes),
+            cache: Cache::with_weighter(items(sizes.chunks, TYPICAL), sizes.chunks, ByLength),
+            pages: PageCache::new(sizes.pages),
+            headers: Cache::with_weighter(items(sizes.headers, TYPICAL_HEADER), sizes.headers, BySize),
         }
+    }
+
+    /// Bytes of headers that are kept.
+    pub(crate) fn header_bytes(&self) -> usize {
+        usize::try_from(self.headers.weight()).unwrap_or(usize::MAX)
+    }
+
+    /// Keeps the header of a block, as long as there is room.
+    pub(crate) fn keep_header(&self, block: BlockId, header: Arc<BlockHeader>) {
+        self.headers.insert(block, header);
+    }
+
+    fn read_header(&self, day: u32, block: BlockId) -> Result<Arc<BlockHeader>, StorageError> {
+        let missing = || StorageError::MissingChunk {
+            block: block.0,
+            chunk: "header".into(),
+        };
+        let db = self.rocks.db();
+        let family = db.cf_handle(&Partition::new(day).index).ok_or_else(missing)?;
+        let value = db.get_pinned_cf(&family, keys::header(block)?)?.ok_or_else(missing)?;
+        let (_, header) = keys::header_of(&value)?;
+        BlockHeader::from_bytes(header).map(Arc::new)
     }
 
     /// Bytes in both caches.
@@ -114,6 +158,15 @@ impl ChunkSource for ChunkStore {
             }
         }
         Ok(found.into_iter().flatten().collect())
+    }
+
+    fn header(&self, day: u32, block: BlockId) -> Result<Arc<BlockHeader>, StorageError> {
+        if let Some(header) = self.headers.get(&block) {
+            return Ok(header);
+        }
+        let header = self.read_header(day, block)?;
+        self.headers.insert(block, header.clone());
+        Ok(header)
     }
 
     fn pages(&self) -> Option<&PageCache> {

@@ -81,7 +81,7 @@ pub struct StorageConfig {
     #[arg(long = "storage.blockCacheBytes", default_value = "32MiB")]
     pub storage_block_cache_bytes: ByteSize,
 
-    /// A warning is logged when the block headers in memory take more than this.
+    /// Memory for block headers: what queries must know of a block before they read it; others are read again.
     #[arg(long = "storage.headerCacheBytes", default_value = "256MiB")]
     pub storage_header_cache_bytes: ByteSize,
 

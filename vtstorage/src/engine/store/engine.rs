@@ -1,6 +1,6 @@
 //! The engine as its users see it: open, write, look, flush, merge, shut down.
 
-use super::chunks::ChunkStore;
+use super::chunks::{CacheSizes, ChunkStore};
 use super::config::StorageConfig;
 use super::directory::Directory;
 use super::environment::Environment;
@@ -13,7 +13,7 @@ use super::recovery;
 use super::rocks::Rocks;
 use super::shared::Shared;
 use super::view::View;
-use crate::engine::block::Block;
+use crate::engine::block::StoredBlock;
 use crate::engine::error::StorageError;
 use async_trait::async_trait;
 use common::cluster::{Incarnation, ReplicaWrite};
@@ -57,8 +57,11 @@ impl Engine {
         let rocks = Arc::new(Rocks::open(directory, config.storage_block_cache_bytes.as_usize())?);
         let chunks = Arc::new(ChunkStore::new(
             rocks.clone(),
-            config.storage_cache_bytes.bytes(),
-            config.storage_page_cache_bytes.bytes(),
+            CacheSizes {
+                chunks: config.storage_cache_bytes.bytes(),
+                pages: config.storage_page_cache_bytes.bytes(),
+                headers: config.storage_header_cache_bytes.bytes(),
+            },
         ));
         let found = recovery::load(&rocks, &chunks, &config, &environment)?;
         let pool = Arc::new(WorkPool::new("vt-query", config.query_threads()).map_err(no_thread)?);
@@ -98,7 +101,12 @@ impl Engine {
 
     /// The blocks of `view` that may hold spans of a trace, newest partition first; `hash` is the trace id's. Reads
     /// the index: call it on the query pool.
-    pub fn blocks_of_trace(&self, view: &View, tenant: TenantId, hash: u64) -> Result<Vec<Arc<Block>>, StorageError> {
+    pub fn blocks_of_trace(
+        &self,
+        view: &View,
+        tenant: TenantId,
+        hash: u64,
+    ) -> Result<Vec<Arc<StoredBlock>>, StorageError> {
         self.shared.blocks_of_trace(view, tenant, hash)
     }
 
@@ -191,7 +199,12 @@ pub struct BlockFinder(Arc<Shared>);
 
 impl BlockFinder {
     /// As [`Engine::blocks_of_trace`].
-    pub fn blocks_of_trace(&self, view: &View, tenant: TenantId, hash: u64) -> Result<Vec<Arc<Block>>, StorageError> {
+    pub fn blocks_of_trace(
+        &self,
+        view: &View,
+        tenant: TenantId,
+        hash: u64,
+    ) -> Result<Vec<Arc<StoredBlock>>, StorageError> {
         self.0.blocks_of_trace(view, tenant, hash)
     }
 }

@@ -6,7 +6,7 @@
 use super::keys;
 use super::shared::Shared;
 use super::view::{PartitionView, View};
-use crate::engine::block::{Block, BlockId};
+use crate::engine::block::{BlockId, StoredBlock};
 use crate::engine::error::StorageError;
 use common::ids::TenantId;
 use rocksdb::ReadOptions;
@@ -19,7 +19,7 @@ impl Shared {
         view: &View,
         tenant: TenantId,
         hash: u64,
-    ) -> Result<Vec<Arc<Block>>, StorageError> {
+    ) -> Result<Vec<Arc<StoredBlock>>, StorageError> {
         let mut found = Vec::new();
         for partition in view.partitions().rev() {
             let indexed = self.indexed(partition, tenant, hash)?;
@@ -33,7 +33,7 @@ impl Shared {
                     && !found
                         .iter()
                         .skip(before)
-                        .any(|block: &Arc<Block>| block.id == retired.id)
+                        .any(|block: &Arc<StoredBlock>| block.id == retired.id)
                 {
                     found.push(retired.clone());
                 }

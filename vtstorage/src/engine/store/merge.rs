@@ -11,7 +11,7 @@ use super::shared::{BLOCK_ROWS, Shared};
 use super::sync::Signal;
 use super::view::PartitionView;
 use crate::engine::batch::SpanBatch;
-use crate::engine::block::{Block, BlockId, encode};
+use crate::engine::block::{BlockHeader, BlockId, StoredBlock, encode};
 use crate::engine::error::StorageError;
 use common::ids::{Epoch, TenantId};
 use parking_lot::Mutex;
@@ -247,7 +247,7 @@ impl Shared {
         };
         drop(partitions);
         let inputs = inputs.into_iter().map(Input::read).collect::<Result<Vec<_>, _>>()?;
-        let rows = inputs.iter().map(|input| u64::from(input.block.header.rows)).sum();
+        let rows = inputs.iter().map(|input| u64::from(input.block.summary.rows)).sum();
         let (inputs, batches): (Vec<_>, Vec<_>) = inputs.into_iter().map(Input::split).unzip();
         let blocks = encode(&batches.concat(), &self.block_options())?;
         drop(batches);
@@ -280,7 +280,7 @@ impl Shared {
     }
 
     /// The commit: new headers and index entries in, old ones out, at once.
-    fn commit_merge(&self, inputs: &[(Arc<Block>, Traces)], new: &[NewBlock]) -> Result<(), StorageError> {
+    fn commit_merge(&self, inputs: &[(Arc<StoredBlock>, Traces)], new: &[NewBlock]) -> Result<(), StorageError> {
         self.hit(Failpoint::MergeChunks)?;
         let mut batch = WriteBatch::default();
         for block in new {
@@ -319,25 +319,34 @@ type Traces = Vec<(TenantId, u64)>;
 
 /// A block read for a merge.
 struct Input {
-    block: Arc<Block>,
+    block: Arc<StoredBlock>,
+    header: Arc<BlockHeader>,
     batches: Vec<Arc<SpanBatch>>,
     /// Its index entries
     traces: Traces,
 }
 
 impl Input {
-    fn read(block: Arc<Block>) -> Result<Self, StorageError> {
-        let batches = block.to_batches()?.into_iter().map(Arc::new).collect::<Vec<_>>();
+    fn read(block: Arc<StoredBlock>) -> Result<Self, StorageError> {
+        let open = block.open()?;
+        let batches = open.to_batches()?.into_iter().map(Arc::new).collect::<Vec<_>>();
         let of_batch = |batch: &Arc<SpanBatch>| {
             let tenant = batch.tenant;
             batch.rows.iter().map(move |row| (tenant, row.hash)).collect::<Vec<_>>()
         };
         let mut traces = batches.iter().flat_map(of_batch).collect::<Vec<_>>();
         traces.dedup();
-        Ok(Self { block, batches, traces })
+        Ok(Self {
+            block,
+            header: open.header,
+            batches,
+            traces,
+        })
     }
 
-    fn split(self) -> ((Arc<Block>, Traces), Vec<Arc<SpanBatch>>) {
+    fn split(self) -> ((Arc<StoredBlock>, Traces), Vec<Arc<SpanBatch>>) {
+        // The stored header goes with the commit; queries with older views go on reading the block.
+        self.block.hold(self.header);
         ((self.block, self.traces), self.batches)
     }
 }
@@ -349,7 +358,7 @@ fn candidates(view: &PartitionView, without: &BTreeSet<BlockId>) -> Vec<Candidat
             id: block.id,
             epoch: block.epoch(),
             weight: merge_plan::weight(
-                block.header.rows,
+                block.summary.rows,
                 view.chunk_bytes.get(&block.id).copied().unwrap_or_default(),
             ),
         })

@@ -2,8 +2,6 @@
 
 use super::disk::DiskSpace;
 use super::shared::Shared;
-use crate::engine::block::BlockHeader;
-use crate::engine::block::header::ColumnMeta;
 use common::cluster::{HintCount, NodeId};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -84,7 +82,7 @@ pub struct EngineStats {
     pub blocks: usize,
     /// Spans in blocks
     pub rows: u64,
-    /// About the memory of the blocks' headers
+    /// About the memory of block headers, and of what is known of the other blocks
     pub header_bytes: usize,
     /// Spans not in blocks yet
     pub head_rows: usize,
@@ -115,7 +113,7 @@ impl Shared {
         EngineStats {
             partitions: partitions.len(),
             blocks: blocks().count(),
-            rows: blocks().map(|block| u64::from(block.header.rows)).sum(),
+            rows: blocks().map(|block| u64::from(block.summary.rows)).sum(),
             head_rows: heads.rows,
             head_bytes: heads.bytes,
             wal_bytes: heads.wal_bytes,
@@ -124,7 +122,7 @@ impl Shared {
             memtable_bytes: self.rocks.memtable_size(),
             cached_bytes: self.chunks.cached_bytes(),
             seen_requests: self.seen.len(),
-            header_bytes: blocks().map(|block| header_bytes(&block.header)).sum(),
+            header_bytes: self.chunks.header_bytes() + blocks().map(|block| block.summary.size()).sum::<usize>(),
             active_merges,
             pending_merges,
             merges: self.counters.merges.get(),
@@ -136,14 +134,6 @@ impl Shared {
     /// Sets the gauges.
     pub(crate) fn publish(&self) {
         let stats = self.stats();
-        let most = self.config.storage_header_cache_bytes;
-        let over = stats.header_bytes > most.as_usize();
-        if over && !self.headers_over.swap(over, Ordering::Relaxed) {
-            tracing::warn!(
-                bytes = stats.header_bytes,
-                "block headers take more memory than --storage.headerCacheBytes"
-            );
-        }
         let gauge = |name: &'static str, value: f64| metrics::gauge!(name).set(value);
         gauge("vt_partitions", stats.partitions as f64);
         gauge("vt_storage_blocks", stats.blocks as f64);
@@ -188,25 +178,3 @@ fn show_hints(node: NodeId, count: HintCount, age: f64) {
     gauge("vt_hint_bytes", count.bytes as f64);
     gauge("vt_hint_age_seconds", age);
 }
-
-/// About how much memory a header takes.
-fn header_bytes(header: &BlockHeader) -> usize {
-    let columns = [&header.columns.spans, &header.columns.events, &header.columns.links];
-    let columns = columns.iter().map(|table| table.columns.len()).sum::<usize>();
-    let tenants = header
-        .tenants
-        .iter()
-        .map(|tenant| 8 * (tenant.hash_parts.len() + tenant.minutes.len()));
-    let services = header
-        .services
-        .iter()
-        .map(|service| service.len() + size_of::<String>());
-    size_of::<BlockHeader>()
-        + columns * (size_of::<ColumnMeta>() + COLUMN_HEAP)
-        + tenants.sum::<usize>()
-        + services.sum::<usize>()
-        + 4 * header.resource_services.len()
-}
-
-/// About what a column's key and its list of segments take.
-const COLUMN_HEAP: usize = 100;

@@ -8,7 +8,7 @@ use super::partition::{Partition, PartitionState};
 use super::rocks::{self, Rocks};
 use super::shared::Shared;
 use super::view::{PartitionView, Partitions};
-use crate::engine::block::{Block, BlockHeader, BlockId, CatalogueEntry, EncodedBlock};
+use crate::engine::block::{BlockHeader, BlockId, CatalogueEntry, EncodedBlock, StoredBlock};
 use crate::engine::error::StorageError;
 use common::ids::TenantId;
 use rocksdb::WriteBatch;
@@ -33,7 +33,7 @@ pub(crate) struct NewBlock {
 #[derive(Debug, Default)]
 pub(crate) struct Retired {
     /// Inputs of merges; put here before their index entries are deleted
-    pub(crate) blocks: Vec<Arc<Block>>,
+    pub(crate) blocks: Vec<Arc<StoredBlock>>,
     pub(crate) partitions: Vec<Arc<Partition>>,
 }
 
@@ -189,15 +189,10 @@ impl Shared {
             if let Some(view) = partitions.get_mut(&block.day) {
                 let view = Arc::make_mut(view);
                 let at = view.blocks.partition_point(|known| known.id < block.id);
-                let (chunks, chunk_bytes) = (self.chunks.clone(), block.chunk_bytes);
-                let block = Block {
-                    id: block.id,
-                    day: block.day,
-                    header: block.header.clone(),
-                    chunks,
-                };
-                view.chunk_bytes.insert(block.id, chunk_bytes);
-                view.blocks.insert(at, Arc::new(block));
+                let stored = StoredBlock::new(block.id, block.day, &block.header, self.chunks.clone());
+                self.chunks.keep_header(block.id, block.header.clone());
+                view.chunk_bytes.insert(block.id, block.chunk_bytes);
+                view.blocks.insert(at, Arc::new(stored));
             }
         }
     }
@@ -222,7 +217,7 @@ impl Shared {
                 .into_iter()
                 .partition(|b| Arc::strong_count(b) == 1);
             *retired = held;
-            let free: Vec<Arc<Block>> = free;
+            let free: Vec<Arc<StoredBlock>> = free;
             free.iter().map(|block| (block.day, block.id)).collect::<Vec<_>>()
         };
         if !blocks.is_empty() {

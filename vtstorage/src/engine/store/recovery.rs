@@ -15,7 +15,7 @@ use super::slots::Slots;
 use super::view::{HeadBatch, PartitionView, Partitions};
 use super::wal;
 use crate::engine::batch::SpanBatch;
-use crate::engine::block::{Block, BlockHeader};
+use crate::engine::block::{BlockHeader, StoredBlock};
 use crate::engine::error::StorageError;
 use rocksdb::{Direction, IteratorMode, ReadOptions, WriteBatch};
 use std::collections::{BTreeMap, BTreeSet};
@@ -145,14 +145,9 @@ fn load_partition(
         let read = keys::header_of(value).and_then(|(bytes, header)| Ok((bytes, BlockHeader::from_bytes(header)?)));
         match read {
             Ok((bytes, header)) => {
-                let (header, chunks) = (Arc::new(header), chunks.clone());
                 chunk_bytes.insert(id, bytes);
-                blocks.push(Arc::new(Block {
-                    id,
-                    day,
-                    header,
-                    chunks,
-                }));
+                blocks.push(Arc::new(StoredBlock::new(id, day, &header, chunks.clone())));
+                chunks.keep_header(id, Arc::new(header));
             }
             Err(e @ StorageError::NewerFormat { .. }) => return Err(e),
             Err(e) => {

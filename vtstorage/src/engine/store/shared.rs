@@ -63,7 +63,6 @@ pub(crate) struct Shared {
     pub(crate) disk: Mutex<DiskSpace>,
     pub(crate) read_only: AtomicBool,
     /// Whether headers took too much memory at the last look
-    pub(crate) headers_over: AtomicBool,
     pub(crate) closed: AtomicBool,
     /// The days of blocks that could not be read at the start
     pub(crate) damaged_days: Vec<u32>,
@@ -120,7 +119,6 @@ impl Shared {
             first_seen_bucket: AtomicU64::default(),
             disk: Mutex::default(),
             read_only: AtomicBool::default(),
-            headers_over: AtomicBool::default(),
             closed: AtomicBool::default(),
             shown_hints: Mutex::default(),
             damaged_days: found.damaged,

@@ -167,6 +167,7 @@ pub(crate) fn counts(view: &View) -> Counts {
     };
     view.batches().for_each(|head| count(&head.batch));
     for block in view.blocks() {
+        let block = block.open().unwrap();
         block.to_batches().unwrap().iter().for_each(&mut count);
     }
     counts
@@ -194,7 +195,7 @@ pub(crate) fn assert_indexed(engine: &Engine, traces: impl IntoIterator<Item = u
         let holds = |batches: Vec<SpanBatch>| batches.iter().any(|b| b.rows.iter().any(|row| row.trace_id == id));
         let having = view
             .blocks()
-            .filter(|block| holds(block.to_batches().unwrap()))
+            .filter(|block| holds(block.open().unwrap().to_batches().unwrap()))
             .map(|block| block.id)
             .collect();
         assert_eq!(found, having, "trace {trace}");
@@ -266,7 +267,7 @@ pub(crate) fn assert_sound(engine: &Engine) {
         let expected = partition
             .blocks
             .iter()
-            .map(|block| block.header.traces as usize)
+            .map(|block| block.open().unwrap().header.traces as usize)
             .sum::<usize>();
         assert_eq!(traces.count(), expected);
     }

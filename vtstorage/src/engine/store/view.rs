@@ -4,7 +4,7 @@
 use super::catalogue::Catalogue;
 use super::partition::Partition;
 use crate::engine::batch::SpanBatch;
-use crate::engine::block::{Block, BlockId};
+use crate::engine::block::{BlockId, StoredBlock};
 use common::ids::{Epoch, TenantId};
 use common::time::{NANOS_PER_DAY, TimeRange, UnixNanos};
 use std::collections::BTreeMap;
@@ -97,7 +97,7 @@ pub struct PartitionView {
     /// Days since 1970-01-01
     pub day: u32,
     /// Ascending by id
-    pub blocks: Vec<Arc<Block>>,
+    pub blocks: Vec<Arc<StoredBlock>>,
     /// Services and span names of the blocks
     pub catalogue: Arc<Catalogue>,
     /// Bytes of the blocks' chunks
@@ -107,7 +107,7 @@ pub struct PartitionView {
 }
 
 impl PartitionView {
-    pub fn block(&self, id: BlockId) -> Option<&Arc<Block>> {
+    pub fn block(&self, id: BlockId) -> Option<&Arc<StoredBlock>> {
         self.blocks
             .binary_search_by_key(&id, |b| b.id)
             .ok()
@@ -147,11 +147,11 @@ impl View {
     }
 
     /// All blocks, oldest partition first.
-    pub fn blocks(&self) -> impl DoubleEndedIterator<Item = &Arc<Block>> {
+    pub fn blocks(&self) -> impl DoubleEndedIterator<Item = &Arc<StoredBlock>> {
         self.partitions.values().flat_map(|p| &p.blocks)
     }
 
-    pub fn block(&self, day: u32, id: BlockId) -> Option<&Arc<Block>> {
+    pub fn block(&self, day: u32, id: BlockId) -> Option<&Arc<StoredBlock>> {
         self.partitions.get(&day)?.block(id)
     }
 }
@@ -159,12 +159,12 @@ impl View {
 #[cfg(test)]
 impl View {
     /// A view of what is not stored: one head, and blocks (ascending by id) with a catalogue.
-    pub(crate) fn of_parts(head: Vec<HeadBatch>, blocks: Vec<Arc<Block>>, catalogue: Arc<Catalogue>) -> Self {
+    pub(crate) fn of_parts(head: Vec<HeadBatch>, blocks: Vec<Arc<StoredBlock>>, catalogue: Arc<Catalogue>) -> Self {
         let mut list = HeadList::default();
         for batch in head {
             list.push(batch);
         }
-        let mut days: BTreeMap<u32, Vec<Arc<Block>>> = BTreeMap::new();
+        let mut days: BTreeMap<u32, Vec<Arc<StoredBlock>>> = BTreeMap::new();
         for block in blocks {
             days.entry(block.day).or_default().push(block);
         }

@@ -5,7 +5,7 @@ mod spans;
 
 use super::fanout;
 use super::query::Query;
-use crate::engine::block::{Block, BlockId, BlockRows};
+use crate::engine::block::{BlockId, BlockRows, StoredBlock};
 use crate::engine::error::StorageError;
 use crate::engine::rows::{RowSet, RowSource};
 use common::ids::{SpanId, TraceId};
@@ -49,7 +49,7 @@ pub(super) fn calls(query: &Arc<Query>) -> Result<Edges, StorageError> {
 /// Counting calls block by block.
 struct Counting {
     query: Arc<Query>,
-    blocks: Vec<Arc<Block>>,
+    blocks: Vec<Arc<StoredBlock>>,
     found: Mutex<Found>,
 }
 
@@ -134,7 +134,7 @@ impl Found {
     }
 
     fn resolve_in_blocks(&mut self, query: &Query) -> Result<(), StorageError> {
-        let mut blocks: BTreeMap<Place, (Arc<Block>, Vec<TraceId>)> = BTreeMap::new();
+        let mut blocks: BTreeMap<Place, (Arc<StoredBlock>, Vec<TraceId>)> = BTreeMap::new();
         for (trace, calls) in &self.unresolved {
             for block in query.index.blocks_of_trace(&query.view, query.tenant(), trace.hash())? {
                 let place = (block.day, block.id);

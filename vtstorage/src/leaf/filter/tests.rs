@@ -76,6 +76,7 @@ proptest! {
         max_columns in prop_oneof![Just(1_024usize), 0..3usize],
     ) {
         for block in blocks(&[Arc::new(batch(&spans, 1_024))], max_columns, 1).0 {
+            let block = block.open().unwrap();
             let stored = block.to_batches().unwrap().remove(0);
             let mut reader = SpanReader::new(&stored);
             let stored: Vec<Span> = (0..stored.rows.len()).map(|row| reader.span(row).unwrap()).collect();

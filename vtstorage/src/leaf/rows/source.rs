@@ -1,7 +1,7 @@
 //! Where rows are read from: a head batch or a block.
 
 use crate::engine::batch::{BatchRows, SpanReader};
-use crate::engine::block::{Block, BlockRows};
+use crate::engine::block::{BlockRows, StoredBlock};
 use crate::engine::error::StorageError;
 use crate::engine::rows::RowSource;
 use crate::engine::store::HeadBatch;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 pub(super) enum Source {
     Head(HeadBatch),
-    Block(Arc<Block>),
+    Block(Arc<StoredBlock>),
 }
 
 /// A source that is being read.
@@ -26,7 +26,7 @@ impl Source {
     pub(super) fn max_start(&self) -> u64 {
         match self {
             Self::Head(head) => head.max_start,
-            Self::Block(block) => block.header.max_start,
+            Self::Block(block) => block.summary.max_start,
         }
     }
 
@@ -34,7 +34,7 @@ impl Source {
     pub(super) fn max_duration(&self) -> u64 {
         match self {
             Self::Head(_) => u64::MAX,
-            Self::Block(block) => block.header.max_duration,
+            Self::Block(block) => block.summary.max_duration,
         }
     }
 

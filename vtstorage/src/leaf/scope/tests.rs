@@ -1,6 +1,6 @@
 //! Answers about parts of the data that together are all of it, against the answer about all of it.
 
-use crate::engine::block::{Block, BlockId, ChunkId, ChunkSource};
+use crate::engine::block::{Block, BlockId, ChunkId, ChunkSource, StoredBlock};
 use crate::engine::error::StorageError;
 use crate::engine::store::View;
 use crate::leaf::testing::{filter, single_column, spans};
@@ -258,10 +258,10 @@ fn what_cannot_be_read_is_left_out_and_said() {
     }
     let view = view(&spans, SPREAD);
     let whole = view.blocks().next().unwrap().clone();
-    let broken = Arc::new(Block {
+    let broken = Arc::new(StoredBlock::from(Block {
         chunks: Arc::new(Gone),
-        ..(*whole).clone()
-    });
+        ..whole.open().unwrap()
+    }));
     let heads = view.batches().cloned().collect();
     let catalogue = view.partitions().next().unwrap().catalogue.clone();
     let blocks = vec![broken, view.blocks().nth(1).unwrap().clone()];
@@ -299,7 +299,12 @@ fn what_cannot_be_read_is_left_out_and_said() {
             Answer::Groups { groups, .. } => groups.len(),
             other => panic!("{other:?}"),
         });
-        let rows = whole.header.tenant_rows(crate::leaf::testing::TENANT).len();
+        let rows = whole
+            .open()
+            .unwrap()
+            .header
+            .tenant_rows(crate::leaf::testing::TENANT)
+            .len();
         assert_eq!(found.sum::<usize>(), 49 - rows, "{plan:?}");
     }
 }

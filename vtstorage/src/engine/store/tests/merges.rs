@@ -57,8 +57,14 @@ async fn blocks_that_share_many_traces_are_joined_and_lose_repeated_spans() {
 
 #[tokio::test]
 async fn a_view_outlives_the_blocks_that_it_has() {
+    for headers in ["256MiB", "0"] {
+        view_outlives_blocks(&format!("--storage.headerCacheBytes={headers}")).await;
+    }
+}
+
+async fn view_outlives_blocks(flag: &str) {
     let dir = tempfile::tempdir().unwrap();
-    let engine = open(dir.path(), &[]);
+    let engine = open(dir.path(), &[flag]);
     for round in 0..3 {
         write(&engine, message("shop", spans(round * 30, 30, 3))).await.unwrap();
         engine.force_flush().await.unwrap();
@@ -73,8 +79,8 @@ async fn a_view_outlives_the_blocks_that_it_has() {
     let hash = trace_id(14).hash();
     let found = engine.blocks_of_trace(&old, TenantId(0), hash).unwrap();
     assert!(found.iter().all(|block| ids.contains(&block.id)));
-    let has = |block: &std::sync::Arc<crate::engine::block::Block>| {
-        let batches = block.to_batches().unwrap();
+    let has = |block: &std::sync::Arc<crate::engine::block::StoredBlock>| {
+        let batches = block.open().unwrap().to_batches().unwrap();
         batches
             .iter()
             .any(|batch| batch.rows.iter().any(|row| row.hash == hash))
@@ -87,4 +93,23 @@ async fn a_view_outlives_the_blocks_that_it_has() {
     engine.maintain().await.unwrap();
     assert_sound(&engine);
     assert_holds(&engine.view(), spans(0, 120, 3));
+}
+
+#[tokio::test]
+async fn headers_are_kept_within_their_budget_and_read_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let unbounded = {
+        let engine = open(dir.path(), &[]);
+        for round in 0..6 {
+            write(&engine, message("shop", spans(round * 30, 30, 3))).await.unwrap();
+            engine.force_flush().await.unwrap();
+        }
+        engine.stats().header_bytes
+    };
+    let engine = open(dir.path(), &["--storage.headerCacheBytes=0"]);
+    let view = engine.view();
+    assert!(view.blocks().count() > 1);
+    assert_holds(&view, spans(0, 180, 3));
+    assert!(engine.stats().header_bytes < unbounded / 2);
+    assert_sound(&engine);
 }

@@ -60,7 +60,7 @@ fn rows_by_epoch(view: &View) -> BTreeMap<u32, u32> {
         *rows.entry(head.batch.epoch.0).or_default() += head.batch.rows.len() as u32;
     }
     for block in view.blocks() {
-        *rows.entry(block.epoch().0).or_default() += block.header.rows;
+        *rows.entry(block.epoch().0).or_default() += block.summary.rows;
     }
     rows
 }
