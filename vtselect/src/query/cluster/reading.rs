@@ -35,7 +35,7 @@ struct Todo {
     scope: Scope,
     /// Nodes that did not answer
     lost: BTreeSet<NodeId>,
-    /// Nodes that cannot read what they hold
+    /// Nodes that cannot read what they hold, or are overloaded
     broken: BTreeSet<NodeId>,
     /// Nodes that could not say whether they have everything
     short: BTreeSet<NodeId>,
@@ -44,6 +44,8 @@ struct Todo {
     patience: Option<(Instant, Duration)>,
     /// The last that went wrong
     error: Option<QueryError>,
+    /// What a node said that is overloaded
+    overload: Option<QueryError>,
 }
 
 impl Todo {
@@ -56,6 +58,7 @@ impl Todo {
             delivered: Delivered::default(),
             patience: None,
             error: None,
+            overload: None,
         }
     }
 
@@ -75,6 +78,7 @@ impl Todo {
             delivered: self.delivered.clone(),
             patience: self.patience,
             error: self.error.clone(),
+            overload: self.overload.clone(),
         }
     }
 }
@@ -162,6 +166,11 @@ impl Reading {
                 todo.error = Some(error);
                 self.start(todo)
             }
+            Outcome::Overloaded(error) => {
+                todo.broken.insert(attempt.id);
+                todo.overload = Some(error);
+                self.start(todo)
+            }
             Outcome::NotInSync => {
                 self.asker.view.refresh(attempt.version);
                 todo.short.insert(attempt.id);
@@ -173,6 +182,10 @@ impl Reading {
     /// No node that is in sync and alive holds it: waits for one if there is hope; else takes what others have, if a
     /// partial answer is allowed.
     fn missing(&mut self, state: &ClusterState, mut todo: Todo) -> Result<(), QueryError> {
+        if let Some(overload) = todo.overload {
+            // It is for who asks to wait.
+            return Err(overload);
+        }
         let context = &self.asker.out.context;
         if self.is_hopeful(state, &todo) {
             // What is known of marks may be behind: one that was lifted just now lets another node be stopped.

@@ -34,6 +34,8 @@ pub(super) enum Fault {
     NotInSync,
     /// Its disk fails
     Broken,
+    /// It answers as many queries as it may
+    Overloaded,
     /// It answers everything but questions for traces
     NoTraces,
 }
@@ -117,6 +119,7 @@ impl StorageNode for Node {
             Some(Fault::Refuses) => return Err(unavailable()),
             Some(Fault::Silent) => return futures::future::pending().await,
             Some(Fault::Broken) => return Err(QueryError::Storage("disk".into())),
+            Some(Fault::Overloaded) => return Err(QueryError::Overloaded("busy".into())),
             Some(Fault::NoTraces) if matches!(query.plan.shape, Shape::TracesById(_)) => return Err(unavailable()),
             Some(Fault::SilentAfter(_)) if query.scope.ranges.is_empty() => return futures::future::pending().await,
             _ => {}

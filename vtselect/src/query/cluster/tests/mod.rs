@@ -235,12 +235,27 @@ async fn another_replica_takes_over_whatever_happens_to_a_node() {
         Fault::SilentAfter(9),
         Fault::NotInSync,
         Fault::Broken,
+        Fault::Overloaded,
         Fault::NoTraces,
     ] {
         let bench = Bench::simple();
         bench.cluster.fail(2, fault);
         bench.check_complete().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_query_is_refused_where_all_that_hold_something_are_overloaded() {
+    let bench = Bench::simple();
+    [1, 2]
+        .into_iter()
+        .for_each(|id| bench.cluster.fail(id, Fault::Overloaded));
+    for allow_partial in [false, true] {
+        let refused = bench.ask(&rows(), allow_partial).await.map(|_| ());
+        assert!(matches!(refused, Err(QueryError::Overloaded(_))), "{refused:?}");
+    }
+    bench.cluster.fail(1, None);
+    bench.check_complete().await;
 }
 
 #[tokio::test(start_paused = true)]
