@@ -1,7 +1,7 @@
 //! Who is asked for what: pure. Of each slot and each stretch of its history one replica is chosen, so that every span
 //! is read once.
 
-use super::{ClusterState, NodeId, Placement, Scope, ScopeRange, Slot, SlotSet};
+use super::{ClusterState, NodeId, Placement, PlacementEntry, Scope, ScopeRange, Slot, SlotSet};
 use crate::ids::Epoch;
 use std::collections::{BTreeMap, HashMap};
 
@@ -45,16 +45,27 @@ impl Scope {
 ///
 /// Epochs before a slot's history hold nothing, and are in no scope.
 pub fn plan_reads(state: &ClusterState, asked: &Scope, usable: impl Fn(NodeId) -> bool) -> ReadPlan {
-    let usable: Vec<NodeId> = state.members.keys().copied().filter(|id| usable(*id)).collect();
-    let mut loads: HashMap<NodeId, usize> = usable.iter().map(|id| (*id, 0)).collect();
+    let usable = state.members.keys().copied().filter(|id| usable(*id));
+    let mut loads: HashMap<NodeId, usize> = usable.map(|id| (id, 0)).collect();
     let mut nodes: BTreeMap<NodeId, Ranges> = BTreeMap::new();
     let mut missing = Ranges::default();
+    let run = run_of(asked.slots, state.members.len());
     for range in &asked.ranges {
+        let (mut begun, mut chosen) = (None, Vec::new());
         for slot in range.slots.iter() {
-            let mut last = None;
-            for (epochs, replicas) in stretches(&state.placement, slot, range.epochs) {
-                let chosen = choose(replicas, last, &loads);
-                let ranges = match chosen {
+            let goes_on = begun.is_some_and(|first: Slot| {
+                first.0 / run == slot.0 / run && is_same(state.placement.history(first), state.placement.history(slot))
+            });
+            if !goes_on {
+                begun = Some(slot);
+                chosen.clear();
+            }
+            for (number, (epochs, replicas)) in stretches(&state.placement, slot, range.epochs).enumerate() {
+                if !goes_on {
+                    let last = chosen.last().copied().flatten();
+                    chosen.push(choose(replicas, last, &loads));
+                }
+                let ranges = match chosen.get(number).copied().flatten() {
                     Some(node) => {
                         *loads.entry(node).or_default() += 1;
                         nodes.entry(node).or_default()
@@ -62,7 +73,6 @@ pub fn plan_reads(state: &ClusterState, asked: &Scope, usable: impl Fn(NodeId) -
                     None => &mut missing,
                 };
                 ranges.add(slot, epochs);
-                last = chosen;
             }
         }
     }
@@ -74,6 +84,26 @@ pub fn plan_reads(state: &ClusterState, asked: &Scope, usable: impl Fn(NodeId) -
             .collect(),
         missing: missing.into_scope(slots),
     }
+}
+
+/// How many slots that follow each other are read from the same node if it can be: the rows of a block lie in the order
+/// of slots, and passing over many at once costs less. The parts of the nodes then differ by that much, so that there
+/// are to be several such runs for each node.
+pub(super) fn run_of(slots: u16, nodes: usize) -> u16 {
+    let run = usize::from(slots) / (RUNS_PER_NODE * nodes.max(1));
+    run.checked_ilog2().map_or(1, |bits| 1 << bits)
+}
+
+/// A node's part may be larger than another's by one of so many.
+const RUNS_PER_NODE: usize = 16;
+
+/// Whether two slots have always been on the same nodes.
+fn is_same(history: &[PlacementEntry], other: &[PlacementEntry]) -> bool {
+    history.len() == other.len()
+        && history
+            .iter()
+            .zip(other)
+            .all(|(a, b)| a.from == b.from && a.replicas == b.replicas)
 }
 
 impl ClusterState {

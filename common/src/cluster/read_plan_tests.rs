@@ -1,11 +1,12 @@
 //! Plans of reading over random histories.
 
+use super::read_plan::run_of;
 use super::*;
 use crate::ids::Epoch;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-const SLOTS: u16 = 16;
+const SLOTS: u16 = 256;
 const NODES: u64 = 6;
 
 /// A history as (raise of the epoch, replicas).
@@ -53,7 +54,15 @@ fn state(histories: &[Steps]) -> ClusterState {
 
 fn any_histories() -> impl Strategy<Value = Vec<Steps>> {
     let replicas = prop::collection::btree_set(1..=NODES, 0..4).prop_map(|set| set.into_iter().collect());
-    prop::collection::vec(prop::collection::vec((1u32..5, replicas), 1..6), usize::from(SLOTS))
+    let history = prop::collection::vec((1u32..5, replicas), 1..6);
+    // Neighbours often lie on the same nodes.
+    let runs = prop::collection::vec((history, 1..12usize), usize::from(SLOTS));
+    runs.prop_map(|runs| {
+        let slots = runs
+            .into_iter()
+            .flat_map(|(history, run)| std::iter::repeat_n(history, run));
+        slots.take(usize::from(SLOTS)).collect()
+    })
 }
 
 /// How often each (slot, epoch) is in the scopes; the last epoch stands for all after it.
@@ -104,7 +113,7 @@ proptest! {
     fn everything_is_read_once_or_reported_missing(
         histories in any_histories(),
         alive in prop::collection::btree_set(1..=NODES, 0..=NODES as usize),
-        slots in prop::collection::btree_set(0..SLOTS, 1..8),
+        slots in prop::collection::btree_set(0..SLOTS, 1..40),
     ) {
         let state = state(&histories);
         let mut usable: BTreeSet<NodeId> = alive.into_iter().map(NodeId).collect();
@@ -147,9 +156,24 @@ fn nodes_get_even_parts_in_one_range_each() {
         .iter()
         .map(|(id, scope)| (id.0, scope.slot_set().len()))
         .collect();
-    assert_eq!(sizes, BTreeMap::from([(1, 4), (2, 4), (3, 4), (4, 4)]));
+    assert_eq!(sizes, BTreeMap::from([(1, 64), (2, 64), (3, 64), (4, 64)]));
     assert!(plan.nodes.values().all(|scope| scope.ranges.len() == 1));
     assert!(plan.missing.is_empty());
+}
+
+#[test]
+fn neighbours_on_the_same_nodes_are_read_from_one() {
+    let histories: Vec<Steps> = vec![vec![(1, vec![1, 2])]; usize::from(SLOTS)];
+    let plan = plan_reads(&state(&histories), &Scope::all(SLOTS), |_| true);
+    let slots = plan.nodes[&NodeId(1)].slot_set();
+    assert_eq!(slots.len(), 128);
+    let run = run_of(SLOTS, NODES as usize);
+    assert_eq!(run, 2);
+    assert!((0..SLOTS).all(|slot| slots.contains(Slot(slot)) == slots.contains(Slot(slot / run * run))));
+    assert_eq!(
+        (run_of(1024, 3), run_of(1024, 12), run_of(16, 3), run_of(1, 0)),
+        (16, 4, 1, 1)
+    );
 }
 
 #[test]

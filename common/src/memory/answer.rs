@@ -20,6 +20,7 @@ pub fn answer(plan: &Plan, spans: &[Span], context: &QueryContext) -> Result<Ans
     let mut whole = match &plan.shape {
         Shape::TracesById(ids) => traces_by_id(ids, spans),
         Shape::Search { order, .. } => search(plan, *order, spans, context)?,
+        Shape::Ranking { order, .. } => without_spans(search(plan, *order, spans, context)?),
         Shape::Catalogue(query) => catalogue(query, spans),
         Shape::Calls => calls(plan, spans, context)?,
         Shape::Rows(query) => Answer::Rows {
@@ -99,6 +100,13 @@ fn search(plan: &Plan, order: Order, spans: &[Span], context: &QueryContext) -> 
         found,
         stats: stats_of(spans),
     })
+}
+
+fn without_spans(mut answer: Answer) -> Answer {
+    if let Answer::Traces { found, .. } = &mut answer {
+        found.iter_mut().for_each(|found| found.trace.spans.clear());
+    }
+    answer
 }
 
 fn stats_of(spans: &[Span]) -> ScanStats {

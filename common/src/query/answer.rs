@@ -52,7 +52,7 @@ pub struct FoundTrace {
 /// The payload of an answer, by the plan's shape.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Answer {
-    /// For [`Shape::TracesById`] and [`Shape::Search`]; in the plan's order after [`Answer::finish`].
+    /// For [`Shape::TracesById`], [`Shape::Search`] and [`Shape::Ranking`]; in the plan's order after [`Answer::finish`].
     Traces {
         #[serde(with = "crate::wire::traces")]
         found: Vec<FoundTrace>,
@@ -87,7 +87,7 @@ impl Answer {
     /// The answer that nothing gives.
     pub fn empty_for(plan: &Plan) -> Self {
         match &plan.shape {
-            Shape::TracesById(_) | Shape::Search { .. } => Self::Traces {
+            Shape::TracesById(_) | Shape::Search { .. } | Shape::Ranking { .. } => Self::Traces {
                 found: Vec::new(),
                 stats: ScanStats::default(),
             },
@@ -160,6 +160,10 @@ impl Answer {
             Shape::Search {
                 limit,
                 order: Order::Newest | Order::Slowest,
+            }
+            | Shape::Ranking {
+                limit,
+                order: Order::Newest | Order::Slowest,
             } => {
                 found.sort_by(|a, b| (b.rank, a.trace.trace_id).cmp(&(a.rank, b.trace.trace_id)));
                 found.truncate(*limit);
@@ -180,6 +184,9 @@ fn join_parts(found: &mut Vec<FoundTrace>) {
             std::collections::btree_map::Entry::Occupied(mut entry) => {
                 let whole = entry.get_mut();
                 whole.rank = whole.rank.max(part.rank);
+                if part.trace.spans.is_empty() {
+                    continue;
+                }
                 let mut spans = std::mem::take(&mut whole.trace.spans);
                 spans.extend(part.trace.spans);
                 whole.trace = Trace::new(part.trace.trace_id, spans);

@@ -48,6 +48,11 @@ pub enum Shape {
     Aggregate(AggregateQuery),
     /// The columns of the spans that match filter and time range, with the number of spans that show each of them.
     Columns,
+    /// As [`Self::Search`], but only which traces these are and what orders them: no spans. In one part.
+    Ranking {
+        limit: usize,
+        order: Order,
+    },
 }
 
 /// One query, in no language.

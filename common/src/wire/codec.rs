@@ -49,8 +49,11 @@ pub fn decode_answer(bytes: &[u8]) -> Result<Answer, WireError> {
 }
 
 fn encode(value: &impl Serialize) -> Result<Vec<u8>, WireError> {
-    postcard::to_stdvec(value).map_err(|error| WireError::Encode(error.to_string()))
+    postcard::to_extend(value, Vec::with_capacity(FIRST)).map_err(|error| WireError::Encode(error.to_string()))
 }
+
+/// Bytes that there is room for from the start.
+const FIRST: usize = 1 << 10;
 
 fn decode<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, WireError> {
     match postcard::take_from_bytes(bytes) {

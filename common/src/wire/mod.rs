@@ -3,10 +3,13 @@
 //! transport.
 
 mod codec;
+mod cursor;
 pub(crate) mod depth;
+pub(crate) mod packed;
+mod raw;
 pub(crate) mod set;
+mod span_has;
 mod span_reader;
-mod span_rows;
 mod span_table;
 mod span_writer;
 #[cfg(test)]

@@ -1,132 +1,220 @@
 //! From a received table to spans, which share texts, resources and scopes.
 
-use super::span_rows::{AttributeRow, EventRow, LinkRow, ResourceRow, ScopeRow, SpanRow, SpanTable, ValueRow};
+use super::cursor::{Cursor, SpanError};
+use super::depth::MAX_DEPTH;
+use super::span_has as has;
+use super::span_table::SpanTable;
 use super::text_table::Texts;
-use crate::ids::TraceId;
+use crate::ids::{SpanId, TraceId};
 use crate::span::{Event, Link, Resource, Scope, Span, SpanKind, StatusCode};
 use crate::time::UnixNanos;
 use crate::value::{AttrValue, Attribute};
 use std::sync::Arc;
 
-/// A row refers to something that the table does not have.
-#[derive(Debug, thiserror::Error)]
-#[error("a span refers to what is not there")]
-pub(super) struct Dangling;
-
 /// The spans of a table, in order.
-pub(super) fn read(table: &SpanTable<'_>) -> Result<Vec<Span>, Dangling> {
-    let texts = Texts::new(&table.texts);
-    let resources = table.resources.iter().map(|row| resource(&texts, row).map(Arc::new));
-    let scopes = table.scopes.iter().map(|row| scope(&texts, row).map(Arc::new));
+pub(super) fn read(table: &SpanTable<'_>) -> Result<Vec<Span>, SpanError> {
+    let texts = Texts::new(table.texts, table.lengths.0)?;
     let shared = Shared {
         traces: &table.traces,
-        resources: resources.collect::<Result<_, _>>()?,
-        scopes: scopes.collect::<Result<_, _>>()?,
+        key_lists: all(table.key_lists.0, |row| key_list(&texts, row))?,
+        resources: all(table.resources.0, |row| resource(&texts, row).map(Arc::new))?,
+        scopes: all(table.scopes.0, |row| scope(&texts, row).map(Arc::new))?,
         texts,
     };
-    table.spans.iter().map(|row| shared.span(row)).collect()
+    if table.count > table.spans.0.len() / LEAST_SPAN {
+        return Err(SpanError::CutOff);
+    }
+    let mut rows = Cursor::new(table.spans.0);
+    let mut spans = Vec::with_capacity(table.count);
+    for _ in 0..table.count {
+        spans.push(shared.span(&mut rows)?);
+    }
+    rows.end().map(|()| spans)
+}
+
+/// A span takes at least so many bytes: its id and start.
+const LEAST_SPAN: usize = 16;
+
+/// All rows, which follow each other to the end.
+fn all<T>(rows: &[u8], mut read: impl FnMut(&mut Cursor<'_>) -> Result<T, SpanError>) -> Result<Vec<T>, SpanError> {
+    let (mut rows, mut things) = (Cursor::new(rows), Vec::new());
+    while !rows.is_empty() {
+        things.push(read(&mut rows)?);
+    }
+    Ok(things)
 }
 
 struct Shared<'t> {
     texts: Texts,
     traces: &'t [TraceId],
+    key_lists: Vec<Vec<Arc<str>>>,
     resources: Vec<Arc<Resource>>,
     scopes: Vec<Arc<Scope>>,
 }
 
 impl Shared<'_> {
-    fn span(&self, row: &SpanRow<'_>) -> Result<Span, Dangling> {
-        let texts = &self.texts;
+    fn span(&self, row: &mut Cursor<'_>) -> Result<Span, SpanError> {
+        let bits = row.number()?;
+        let trace_id = at(self.traces, row.small()?)?;
+        let span_id = SpanId(row.fixed()?);
+        let parent_span_id = match bits & has::PARENT {
+            0 => None,
+            _ => Some(SpanId(row.fixed()?)),
+        };
+        let name = self.texts.take(row)?;
+        let kind = SpanKind(row.small_signed()?);
+        let start = u64::from_le_bytes(row.fixed()?);
+        let end = start.wrapping_add(row.number()?);
+        let resource = at(&self.resources, row.small()?)?;
+        let scope = at(&self.scopes, row.small()?)?;
+        let attributes = self.attributes(row)?;
+        let trace_state = match bits & has::TRACE_STATE {
+            0 => self.texts.empty(),
+            _ => self.texts.take(row)?,
+        };
+        let (status_code, status_message) = match bits & has::STATUS {
+            0 => (StatusCode::default(), self.texts.empty()),
+            _ => (StatusCode(row.small_signed()?), self.texts.take(row)?),
+        };
+        let [
+            flags,
+            dropped_attributes_count,
+            dropped_events_count,
+            dropped_links_count,
+        ] = match bits & has::COUNTS {
+            0 => [0; 4],
+            _ => [row.small()?, row.small()?, row.small()?, row.small()?],
+        };
+        let events = self.list(row, bits & has::EVENTS, |row| self.event(row, start))?;
+        let links = self.list(row, bits & has::LINKS, |row| self.link(row))?;
         Ok(Span {
-            trace_id: at(self.traces, row.trace)?,
-            span_id: row.span_id,
-            parent_span_id: row.parent_span_id,
-            trace_state: texts.get(row.trace_state)?,
-            flags: row.flags,
-            name: texts.get(row.name)?,
-            kind: SpanKind(row.kind),
-            start: UnixNanos(row.start),
-            end: UnixNanos(row.start.wrapping_add(row.length)),
-            attributes: attributes(texts, &row.attributes)?,
-            dropped_attributes_count: row.dropped_attributes_count,
-            events: row
-                .events
-                .iter()
-                .map(|row| event(texts, row))
-                .collect::<Result<_, _>>()?,
-            dropped_events_count: row.dropped_events_count,
-            links: row.links.iter().map(|row| link(texts, row)).collect::<Result<_, _>>()?,
-            dropped_links_count: row.dropped_links_count,
-            status_code: StatusCode(row.status_code),
-            status_message: texts.get(row.status_message)?,
-            resource: at(&self.resources, row.resource)?,
-            scope: at(&self.scopes, row.scope)?,
+            trace_id,
+            span_id,
+            parent_span_id,
+            trace_state,
+            flags,
+            name,
+            kind,
+            start: UnixNanos(start),
+            end: UnixNanos(end),
+            attributes,
+            dropped_attributes_count,
+            events,
+            dropped_events_count,
+            links,
+            dropped_links_count,
+            status_code,
+            status_message,
+            resource,
+            scope,
         })
     }
-}
 
-fn at<T: Clone>(things: &[T], number: u32) -> Result<T, Dangling> {
-    things.get(number as usize).cloned().ok_or(Dangling)
-}
-
-fn resource(texts: &Texts, row: &ResourceRow<'_>) -> Result<Resource, Dangling> {
-    Ok(Resource {
-        attributes: attributes(texts, &row.attributes)?,
-        dropped_attributes_count: row.dropped_attributes_count,
-        schema_url: texts.get(row.schema_url)?,
-    })
-}
-
-fn scope(texts: &Texts, row: &ScopeRow<'_>) -> Result<Scope, Dangling> {
-    Ok(Scope {
-        name: texts.get(row.name)?,
-        version: texts.get(row.version)?,
-        attributes: attributes(texts, &row.attributes)?,
-        dropped_attributes_count: row.dropped_attributes_count,
-        schema_url: texts.get(row.schema_url)?,
-    })
-}
-
-fn event(texts: &Texts, row: &EventRow<'_>) -> Result<Event, Dangling> {
-    Ok(Event {
-        time: UnixNanos(row.time),
-        name: texts.get(row.name)?,
-        attributes: attributes(texts, &row.attributes)?,
-        dropped_attributes_count: row.dropped_attributes_count,
-    })
-}
-
-fn link(texts: &Texts, row: &LinkRow<'_>) -> Result<Link, Dangling> {
-    Ok(Link {
-        trace_id: row.trace_id,
-        span_id: row.span_id,
-        trace_state: texts.get(row.trace_state)?,
-        attributes: attributes(texts, &row.attributes)?,
-        dropped_attributes_count: row.dropped_attributes_count,
-        flags: row.flags,
-    })
-}
-
-fn attributes(texts: &Texts, rows: &[AttributeRow<'_>]) -> Result<Vec<Attribute>, Dangling> {
-    let mut attributes = Vec::with_capacity(rows.len());
-    for row in rows {
-        attributes.push(Attribute {
-            key: texts.get(row.key)?,
-            value: value(texts, &row.value)?,
-        });
+    /// A list that is there if `bit` is set.
+    fn list<T>(
+        &self,
+        row: &mut Cursor<'_>,
+        bit: u64,
+        mut read: impl FnMut(&mut Cursor<'_>) -> Result<T, SpanError>,
+    ) -> Result<Vec<T>, SpanError> {
+        if bit == 0 {
+            return Ok(Vec::new());
+        }
+        let count = row.count()?;
+        (0..count).map(|_| read(row)).collect()
     }
-    Ok(attributes)
+
+    fn event(&self, row: &mut Cursor<'_>, start: u64) -> Result<Event, SpanError> {
+        Ok(Event {
+            time: UnixNanos(start.wrapping_add(row.number()?)),
+            name: self.texts.take(row)?,
+            dropped_attributes_count: row.small()?,
+            attributes: self.attributes(row)?,
+        })
+    }
+
+    fn link(&self, row: &mut Cursor<'_>) -> Result<Link, SpanError> {
+        Ok(Link {
+            trace_id: TraceId(row.fixed()?),
+            span_id: SpanId(row.fixed()?),
+            trace_state: self.texts.take(row)?,
+            flags: row.small()?,
+            dropped_attributes_count: row.small()?,
+            attributes: self.attributes(row)?,
+        })
+    }
+
+    fn attributes(&self, row: &mut Cursor<'_>) -> Result<Vec<Attribute>, SpanError> {
+        let list = row.small()? as usize;
+        let keys = self.key_lists.get(list).ok_or(SpanError::Dangling)?;
+        let mut attributes = Vec::with_capacity(keys.len().min(row.left()));
+        for key in keys {
+            let value = value(&self.texts, row, MAX_DEPTH)?;
+            attributes.push(Attribute {
+                key: key.clone(),
+                value,
+            });
+        }
+        Ok(attributes)
+    }
 }
 
-fn value(texts: &Texts, row: &ValueRow<'_>) -> Result<AttrValue, Dangling> {
-    Ok(match row {
-        ValueRow::Empty => AttrValue::Empty,
-        ValueRow::Text(text) => AttrValue::Str(texts.get(*text)?),
-        ValueRow::Bool(bool) => AttrValue::Bool(*bool),
-        ValueRow::Int(int) => AttrValue::Int(*int),
-        ValueRow::Double(double) => AttrValue::Double(*double),
-        ValueRow::Bytes(bytes) => AttrValue::Bytes((*bytes).into()),
-        ValueRow::Array(rows) => AttrValue::Array(rows.iter().map(|row| value(texts, row)).collect::<Result<_, _>>()?),
-        ValueRow::Map(rows) => AttrValue::Map(attributes(texts, rows)?),
+fn at<T: Clone>(things: &[T], number: u32) -> Result<T, SpanError> {
+    things.get(number as usize).cloned().ok_or(SpanError::Dangling)
+}
+
+fn key_list(texts: &Texts, row: &mut Cursor<'_>) -> Result<Vec<Arc<str>>, SpanError> {
+    let count = row.count()?;
+    (0..count).map(|_| texts.take(row)).collect()
+}
+
+fn resource(texts: &Texts, row: &mut Cursor<'_>) -> Result<Resource, SpanError> {
+    Ok(Resource {
+        dropped_attributes_count: row.small()?,
+        schema_url: texts.take(row)?,
+        attributes: map(texts, row, MAX_DEPTH)?,
+    })
+}
+
+fn scope(texts: &Texts, row: &mut Cursor<'_>) -> Result<Scope, SpanError> {
+    Ok(Scope {
+        name: texts.take(row)?,
+        version: texts.take(row)?,
+        dropped_attributes_count: row.small()?,
+        schema_url: texts.take(row)?,
+        attributes: map(texts, row, MAX_DEPTH)?,
+    })
+}
+
+/// Attributes with their keys; values may be nested `depth` deep.
+fn map(texts: &Texts, row: &mut Cursor<'_>, depth: u32) -> Result<Vec<Attribute>, SpanError> {
+    let count = row.count()?;
+    let entry = |_| {
+        Ok(Attribute {
+            key: texts.take(row)?,
+            value: value(texts, row, depth)?,
+        })
+    };
+    (0..count).map(entry).collect()
+}
+
+fn value(texts: &Texts, row: &mut Cursor<'_>, depth: u32) -> Result<AttrValue, SpanError> {
+    let [kind] = row.fixed()?;
+    let deeper = || depth.checked_sub(1).ok_or(SpanError::TooDeep);
+    Ok(match kind {
+        has::TEXT => AttrValue::Str(texts.take(row)?),
+        has::INT => AttrValue::Int(row.signed()?),
+        has::FALSE => AttrValue::Bool(false),
+        has::TRUE => AttrValue::Bool(true),
+        has::DOUBLE => AttrValue::Double(f64::from_bits(u64::from_le_bytes(row.fixed()?))),
+        has::BYTES => AttrValue::Bytes(row.bytes()?.into()),
+        has::ARRAY => {
+            let (count, depth) = (row.count()?, deeper()?);
+            let values = (0..count).map(|_| value(texts, row, depth));
+            AttrValue::Array(values.collect::<Result<_, _>>()?)
+        }
+        has::MAP => AttrValue::Map(map(texts, row, deeper()?)?),
+        has::NOTHING => AttrValue::Empty,
+        _ => return Err(SpanError::NoType),
     })
 }

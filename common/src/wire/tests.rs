@@ -376,6 +376,10 @@ fn shapes() -> Vec<Shape> {
             functions: vec![function],
         }),
         Shape::Columns,
+        Shape::Ranking {
+            limit: 20,
+            order: Order::Newest,
+        },
     ]
 }
 

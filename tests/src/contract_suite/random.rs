@@ -250,11 +250,11 @@ pub fn random_plan(random: &mut Random) -> Plan {
         _ => {
             let order = *random.pick(&[Order::Newest, Order::Newest, Order::Slowest]);
             let limit = *random.pick(&[1, 3, 10, 1_000]);
-            plan(
-                random_range(random),
-                random_filter(random, 3),
-                Shape::Search { limit, order },
-            )
+            let shape = match random.chance(80) {
+                true => Shape::Search { limit, order },
+                false => Shape::Ranking { limit, order },
+            };
+            plan(random_range(random), random_filter(random, 3), shape)
         }
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn aggregate(query: &Arc<Query>, what: Arc<Aggregation>) -> Result<(G
     if let Some(counts) = HeaderCounts::new(query, &what) {
         let mut rest = Vec::with_capacity(blocks.len());
         for block in blocks {
-            if !query.keeps_all(&block)? || !counts.add(&mut first, &block.open()?.header, block.day) {
+            if !counts.add(&mut first, &block)? {
                 rest.push(block);
             }
         }

@@ -11,6 +11,7 @@ use common::cluster::Scope;
 use common::contract::{AnswerStream, QueryContext, QueryError};
 use common::ids::TraceId;
 use common::query::{Answer, FoundTrace, Plan, Shape};
+use common::span::Trace;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -89,6 +90,10 @@ fn execute(query: &Arc<Query>, parts: &Arc<Parts>, task: Task) -> Result<(), Sto
             let found = search::search(query, *limit, *order)?;
             send_traces(query, parts, &found, Reach::Everything)
         }
+        Shape::Ranking { limit, order } => {
+            let found = search::search(query, *limit, *order)?;
+            send_ranking(query, parts, found)
+        }
         Shape::Catalogue(question) => Ok(parts.send(catalogue::answer(query, question)?, 0)?),
         Shape::Rows(what) => rows::rows(query, parts, what),
         Shape::Columns => {
@@ -139,8 +144,21 @@ fn send_traces(query: &Arc<Query>, parts: &Parts, ranked: &[(u64, TraceId)], rea
     Ok(())
 }
 
+fn send_ranking(query: &Query, parts: &Parts, ranked: Vec<(u64, TraceId)>) -> Result<(), StorageError> {
+    let without_spans = |(rank, trace_id)| FoundTrace {
+        rank,
+        trace: Trace {
+            trace_id,
+            spans: Vec::new(),
+        },
+    };
+    let found = ranked.into_iter().map(without_spans).collect();
+    let stats = query.take_stats();
+    Ok(parts.send(Answer::Traces { found, stats }, 0)?)
+}
+
 /// `rank` is asked for the traces in their order.
-fn with_ranks(traces: Vec<common::span::Trace>, mut rank: impl FnMut(TraceId) -> u64) -> Vec<FoundTrace> {
+fn with_ranks(traces: Vec<Trace>, mut rank: impl FnMut(TraceId) -> u64) -> Vec<FoundTrace> {
     traces
         .into_iter()
         .map(|trace| FoundTrace {

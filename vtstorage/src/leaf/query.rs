@@ -229,12 +229,30 @@ impl Query {
         }
     }
 
-    /// Whether all spans of the plan's tenant in a block are in scope, so that its header speaks for them.
-    pub(super) fn keeps_all(&self, block: &StoredBlock) -> Result<bool, StorageError> {
+    /// The number of spans of the plan's tenant in a block that are in scope; `None` where the block cannot be read.
+    pub(super) fn count_of(&self, block: &StoredBlock) -> Result<Option<u64>, StorageError> {
         if self.within.is_none() {
-            return Ok(true);
+            return Ok(Some(block.open()?.header.tenant_rows(self.tenant()).len() as u64));
         }
-        self.read_whole_block(block, false, |rows| Ok(self.kept_of(block, rows)? == KeptRows::All))
+        self.read_whole_block(block, false, |rows| {
+            Ok(Some(match self.kept_of(block, rows)? {
+                KeptRows::All => rows.tenant_rows(self.tenant()).len() as u64,
+                KeptRows::Some(kept) => kept.count().into(),
+                KeptRows::Nothing => 0,
+            }))
+        })
+    }
+
+    /// The same by minute of the day of their start; `None` where only reading them tells.
+    pub(super) fn minutes_of(&self, block: &StoredBlock) -> Result<Option<Vec<(u16, u32)>>, StorageError> {
+        let Some(within) = &self.within else {
+            let block = block.open()?;
+            let of_tenant = block.header.tenants.iter().find(|t| t.tenant == self.tenant().0);
+            return Ok(of_tenant.map(|rows| rows.minutes.clone()));
+        };
+        self.read_whole_block(block, false, |rows| {
+            within.scope.minutes_of_block(block.epoch(), self.tenant(), rows)
+        })
     }
 
     /// Notes that columns of `rows` rows were looked at.

@@ -48,6 +48,21 @@ impl RowScope {
         rows.slots_kept(tenant, self.0.slots, &slots)
     }
 
+    /// The numbers of a block's spans that are in scope, by minute of the day of their start; `None` where only reading
+    /// them tells.
+    pub(super) fn minutes_of_block(
+        &self,
+        epoch: Epoch,
+        tenant: TenantId,
+        rows: &mut BlockRows<'_>,
+    ) -> Result<Option<Vec<(u16, u32)>>, StorageError> {
+        let slots = self.slots(epoch);
+        match slots.is_empty() {
+            true => Ok(Some(Vec::new())),
+            false => rows.minutes_of_slots(tenant, self.0.slots, &slots),
+        }
+    }
+
     /// The rows of a head batch that are in scope.
     pub(super) fn of_batch(&self, batch: &SpanBatch) -> KeptRows {
         let slots = self.slots(batch.epoch);

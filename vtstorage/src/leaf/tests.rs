@@ -184,6 +184,7 @@ proptest! {
             spans.extend(spans.clone());
         }
         for (filter, range) in filters {
+            check(&plan(Shape::Ranking { limit, order }, filter.clone(), range), &spans, spread)?;
             check(&plan(Shape::Search { limit, order }, filter, range), &spans, spread)?;
         }
     }

@@ -6,6 +6,7 @@ use common::query::{Answer, RowPart};
 use common::rpc::proto::AnswerFrame;
 use common::rpc::{answer_frames, status};
 use futures::stream::{self, BoxStream, StreamExt as _};
+use tokio::sync::oneshot;
 use tonic::Status;
 
 /// Parts that are encoded while one is sent.
@@ -35,8 +36,11 @@ async fn encode(part: Result<NodePart, QueryError>) -> Result<Vec<AnswerFrame>, 
     if size(&part) < LARGE {
         return answer_frames::frames(&part);
     }
-    let encoded = tokio::task::spawn_blocking(move || answer_frames::frames(&part)).await;
-    encoded.unwrap_or_else(|error| Err(QueryError::Storage(error.to_string())))
+    let (sender, encoded) = oneshot::channel();
+    // Freeing a large part takes long: nobody waits for it, nor whether anybody still listens.
+    tokio::task::spawn_blocking(move || drop(sender.send(answer_frames::frames(&part))));
+    let lost = |_| QueryError::Storage("a part of the answer was not encoded".to_owned());
+    encoded.await.map_err(lost)?
 }
 
 fn size(part: &NodePart) -> usize {

@@ -224,13 +224,20 @@ impl Table {
     }
 }
 
-/// For each slot the candidates on the ring.
+/// For each slot the candidates on the ring. Those of slots that follow each other are the same, so that owners read runs
+/// of slots: their rows lie together.
 fn orders(nodes: &[Node], slots: u16) -> Vec<Vec<At>> {
     let places: BTreeMap<NodeId, At> = nodes.iter().enumerate().map(|(at, node)| (node.id, at)).collect();
     let ring = Ring::new(places.keys().copied());
-    let order = |slot| {
+    let run = (slots / RUNS).max(1);
+    let order = |slot| -> Vec<At> {
         let candidates = ring.candidates(Slot(slot));
         candidates.filter_map(|id| places.get(&id).copied()).collect()
     };
-    (0..slots).map(order).collect()
+    let runs = (0..slots).step_by(usize::from(run)).map(order);
+    runs.flat_map(|order| std::iter::repeat_n(order, usize::from(run)))
+        .collect()
 }
+
+/// Runs of slots with the same candidates. Shares are cut by slot all the same.
+const RUNS: u16 = 64;

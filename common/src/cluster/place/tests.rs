@@ -89,6 +89,15 @@ fn every_number_of_nodes_gets_even_shares_and_one_more_moves_little() {
 }
 
 #[test]
+fn slots_that_follow_each_other_mostly_have_the_same_owners() {
+    for n in [3, 5, 12] {
+        let owners = place(&Vec::new(), &members(n, 1), &settings(1024, 2));
+        let breaks = owners.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        assert!(breaks < 150, "{n} nodes: {breaks}");
+    }
+}
+
+#[test]
 fn nothing_moves_without_a_reason() {
     let settings = settings(256, 2);
     let all = members(5, 2);

@@ -38,6 +38,8 @@ pub(super) enum Outcome {
     Lost(QueryError),
     /// The node does not know whether it has everything, or holds another state of the cluster.
     NotInSync,
+    /// The node has too much to do: others may have less.
+    Overloaded(QueryError),
     /// The query fails as a whole.
     Failed(QueryError),
 }
@@ -72,7 +74,7 @@ impl Attempt {
         match error {
             None if replaceable => Outcome::NotInSync,
             None => Outcome::Failed(too_many_rows(self.id)),
-            Some(QueryError::Unavailable(_) | QueryError::Storage(_)) if !replaceable => {
+            Some(QueryError::Unavailable(_) | QueryError::Storage(_) | QueryError::Overloaded(_)) if !replaceable => {
                 Outcome::Failed(too_many_rows(self.id))
             }
             Some(error) => outcome_of(error, &out),
@@ -113,6 +115,7 @@ fn outcome_of(error: QueryError, out: &Out) -> Outcome {
         // The node was told to stop, and not by this query.
         (Ok(()), QueryError::Cancelled) => Outcome::Lost(QueryError::Unavailable("a node stopped the query".into())),
         (Ok(()), error @ (QueryError::Unavailable(_) | QueryError::Storage(_))) => Outcome::Lost(error),
+        (Ok(()), error @ QueryError::Overloaded(_)) => Outcome::Overloaded(error),
         (Ok(()), error) => Outcome::Failed(error),
     }
 }

@@ -59,8 +59,12 @@ impl Out {
         answer: Result<Answer, QueryError>,
         reserved: Option<Reserved>,
     ) -> Result<(), QueryError> {
-        let sent = self.sender.send(Piece { answer, reserved }).await;
-        sent.map_err(|_| QueryError::Cancelled)
+        self.hand_on(Piece { answer, reserved }).await
+    }
+
+    /// As [`Self::send`].
+    pub(super) async fn hand_on(&self, piece: Piece) -> Result<(), QueryError> {
+        self.sender.send(piece).await.map_err(|_| QueryError::Cancelled)
     }
 }
 

@@ -5,7 +5,7 @@ use super::attempt::{Attempt, Outcome};
 use super::delivered::Delivered;
 use super::health::{Belief, Health};
 use super::held::Out;
-use common::cluster::{ClusterState, ClusterView, NodeId, Scope, SlotSet, plan_reads};
+use common::cluster::{ClusterState, ClusterView, NodeId, Scope, plan_reads};
 use common::contract::QueryError;
 use common::query::Plan;
 use metrics::counter;
@@ -35,7 +35,7 @@ struct Todo {
     scope: Scope,
     /// Nodes that did not answer
     lost: BTreeSet<NodeId>,
-    /// Nodes that cannot read what they hold
+    /// Nodes that cannot read what they hold, or are overloaded
     broken: BTreeSet<NodeId>,
     /// Nodes that could not say whether they have everything
     short: BTreeSet<NodeId>,
@@ -44,6 +44,8 @@ struct Todo {
     patience: Option<(Instant, Duration)>,
     /// The last that went wrong
     error: Option<QueryError>,
+    /// What a node said that is overloaded
+    overload: Option<QueryError>,
 }
 
 impl Todo {
@@ -56,6 +58,7 @@ impl Todo {
             delivered: Delivered::default(),
             patience: None,
             error: None,
+            overload: None,
         }
     }
 
@@ -75,6 +78,7 @@ impl Todo {
             delivered: self.delivered.clone(),
             patience: self.patience,
             error: self.error.clone(),
+            overload: self.overload.clone(),
         }
     }
 }
@@ -90,8 +94,6 @@ pub(super) struct Reading {
     asker: Asker,
     plan: Arc<Plan>,
     tasks: JoinSet<Event>,
-    /// Who has answered for what
-    answered: Vec<(NodeId, SlotSet)>,
 }
 
 impl Reading {
@@ -100,12 +102,11 @@ impl Reading {
     /// # Errors
     /// Those of the plan; [`QueryError::Unavailable`] where something cannot be reached and the query does not allow a
     /// partial answer.
-    pub(super) async fn run(asker: Asker, plan: Arc<Plan>, scope: Scope) -> Result<Answered, QueryError> {
+    pub(super) async fn run(asker: Asker, plan: Arc<Plan>, scope: Scope) -> Result<(), QueryError> {
         let mut reading = Self {
             asker,
             plan,
             tasks: JoinSet::new(),
-            answered: Vec::new(),
         };
         reading.start(Todo::of(scope))?;
         while let Some(event) = reading.tasks.join_next().await {
@@ -115,7 +116,7 @@ impl Reading {
                 Err(error) => return Err(QueryError::Storage(error.to_string())),
             }
         }
-        Ok(Answered(reading.answered))
+        Ok(())
     }
 
     /// Asks nodes for it.
@@ -151,10 +152,7 @@ impl Reading {
 
     fn ended(&mut self, attempt: Attempt, mut todo: Todo, outcome: Outcome) -> Result<(), QueryError> {
         match outcome {
-            Outcome::Complete => {
-                self.answered.push((attempt.id, attempt.scope.slot_set()));
-                Ok(())
-            }
+            Outcome::Complete => Ok(()),
             Outcome::Failed(error) => Err(error),
             Outcome::Lost(error) => {
                 counter!("vt_select_failovers_total", "node" => attempt.id.to_string()).increment(1);
@@ -168,6 +166,11 @@ impl Reading {
                 todo.error = Some(error);
                 self.start(todo)
             }
+            Outcome::Overloaded(error) => {
+                todo.broken.insert(attempt.id);
+                todo.overload = Some(error);
+                self.start(todo)
+            }
             Outcome::NotInSync => {
                 self.asker.view.refresh(attempt.version);
                 todo.short.insert(attempt.id);
@@ -179,11 +182,19 @@ impl Reading {
     /// No node that is in sync and alive holds it: waits for one if there is hope; else takes what others have, if a
     /// partial answer is allowed.
     fn missing(&mut self, state: &ClusterState, mut todo: Todo) -> Result<(), QueryError> {
+        if let Some(overload) = todo.overload {
+            // It is for who asks to wait.
+            return Err(overload);
+        }
         let context = &self.asker.out.context;
         if self.is_hopeful(state, &todo) {
             // What is known of marks may be behind: one that was lifted just now lets another node be stopped.
             self.asker.view.refresh(state.version);
-            let most = if context.is_partial_allowed() { PATIENCE } else { LAST_HOPE };
+            let most = if context.is_partial_allowed() {
+                PATIENCE
+            } else {
+                LAST_HOPE
+            };
             let patience = most.min(context.remaining() / 2);
             let (until, pause) = todo.patience.unwrap_or_else(|| (Instant::now() + patience, PAUSE));
             if Instant::now() < until {
@@ -229,6 +240,13 @@ impl Asker {
         self.state()
     }
 
+    /// How many nodes share the reading of everything.
+    pub(super) fn readers(&self) -> Result<usize, QueryError> {
+        let state = self.state()?;
+        let reads = |id: &&NodeId| state.in_sync(**id) && self.health.is_alive(**id);
+        Ok(state.members.keys().filter(reads).count())
+    }
+
     pub(super) fn state(&self) -> Result<Arc<ClusterState>, QueryError> {
         let unknown = || QueryError::Unavailable("no storage node has told the state of the cluster yet".into());
         self.view.state().ok_or_else(unknown)
@@ -245,22 +263,4 @@ fn refusal(todo: &Todo) -> QueryError {
         "no storage node that is in sync and reachable holds {slots} of {} slots{cause}",
         todo.scope.slots
     ))
-}
-
-/// Who has answered for which slots.
-pub(super) struct Answered(Vec<(NodeId, SlotSet)>);
-
-impl Answered {
-    /// Slots of which several nodes have answered for some epochs each.
-    pub(super) fn shared_slots(&self) -> SlotSet {
-        let mut shared = SlotSet::new();
-        for (at, (id, slots)) in self.0.iter().enumerate() {
-            for (other, others) in self.0.iter().skip(at + 1) {
-                if id != other {
-                    shared.extend(&slots.intersection(others));
-                }
-            }
-        }
-        shared
-    }
 }

@@ -2,12 +2,13 @@
 
 use super::health::Health;
 use super::held::{Out, Piece};
-use super::reading::{Answered, Asker, Reading};
+use super::ranking;
+use super::reading::{Asker, Reading};
 use async_trait::async_trait;
 use common::cluster::{ClusterView, Scope, Slot, SlotSet};
 use common::contract::{AnswerStream, QueryContext, QueryError, SpanSource};
 use common::ids::TraceId;
-use common::query::{Answer, Plan, Shape};
+use common::query::{Answer, Order, Plan, Shape};
 use futures::stream;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -80,52 +81,55 @@ fn slots_of(ids: &[TraceId], slots: u16) -> SlotSet {
 }
 
 async fn answer(asker: Asker, plan: Plan, scope: Scope) -> Result<(), QueryError> {
-    match &plan.shape {
-        Shape::Search { .. } => search(asker, plan, scope).await,
-        _ => Reading::run(asker, Arc::new(plan), scope).await.map(|_| ()),
+    match plan.shape {
+        Shape::Search { limit, order } => search(asker, plan, (limit, order), scope).await,
+        _ => Reading::run(asker, Arc::new(plan), scope).await,
     }
 }
 
-/// A node gives what it has of a trace that it found. Of slots whose epochs lie on several nodes, the others are asked
-/// for the rest.
-async fn search(asker: Asker, plan: Plan, scope: Scope) -> Result<(), QueryError> {
-    let slots = scope.slots;
-    let plan = Arc::new(plan);
-    let (mut whole, answered) = gather(&asker, plan.clone(), scope).await?;
-    whole.finish(&plan);
-    let shared = answered.shared_slots();
-    let ids: Vec<TraceId> = match &whole {
-        _ if shared.is_empty() => Vec::new(),
-        Answer::Traces { found, .. } => found.iter().map(|found| found.trace.trace_id).collect(),
-        _ => Vec::new(),
-    };
-    let ids: Vec<TraceId> = ids
-        .into_iter()
-        .filter(|id| shared.contains(Slot::of(*id, slots)))
-        .collect();
-    if !ids.is_empty() {
-        let scope = Scope::of(slots, slots_of(&ids, slots));
-        let rest = Arc::new(Plan::traces_by_id(plan.tenant, ids));
-        whole.merge(gather(&asker, rest, scope).await?.0);
+/// Asks first which traces match, then for the spans of the best ones: each node finds as many traces as are wanted, of
+/// which most are not among the best of all. A trace is read whole, wherever its epochs lie.
+async fn search(asker: Asker, plan: Plan, (limit, order): (usize, Order), scope: Scope) -> Result<(), QueryError> {
+    let (tenant, slots) = (plan.tenant, scope.slots);
+    let (ranks, stats) = ranking::best(&asker, plan, (limit, order), scope).await?;
+    let found = Vec::new();
+    asker.out.send(Ok(Answer::Traces { found, stats }), None).await?;
+    let ids: Vec<TraceId> = ranks.keys().copied().collect();
+    for ids in ids.chunks(TRACES_PER_READING) {
+        let scope = Scope::of(slots, slots_of(ids, slots));
+        let plan = Arc::new(Plan::traces_by_id(tenant, ids.to_vec()));
+        let (inner, pieces) = asker.inner();
+        let hand_on = async {
+            let mut pieces = pieces;
+            while let Some(mut piece) = pieces.recv().await {
+                if let Ok(Answer::Traces { found, .. }) = &mut piece.answer {
+                    let rank = |id| ranks.get(&id).copied().unwrap_or_default();
+                    found
+                        .iter_mut()
+                        .for_each(|found| found.rank = rank(found.trace.trace_id));
+                }
+                asker.out.hand_on(piece).await?;
+            }
+            Ok(())
+        };
+        let (read, handed_on) = tokio::join!(Reading::run(inner, plan, scope), hand_on);
+        handed_on.and(read)?;
     }
-    asker.out.send(Ok(whole), None).await
+    Ok(())
 }
 
-/// The whole answer to a plan, not finished, and who gave it.
-async fn gather(asker: &Asker, plan: Arc<Plan>, scope: Scope) -> Result<(Answer, Answered), QueryError> {
-    let (sender, mut receiver) = mpsc::channel::<Piece>(WAITING);
-    let context = asker.out.context.clone();
-    let inner = Asker {
-        out: Out { sender, context },
-        ..asker.clone()
-    };
-    let merged = async {
-        let mut whole = Answer::empty_for(&plan);
-        while let Some(piece) = receiver.recv().await {
-            whole.merge(piece.answer?);
-        }
-        Ok(whole)
-    };
-    let (answered, whole) = tokio::join!(Reading::run(inner, plan.clone(), scope), merged);
-    Ok((whole?, answered?))
+/// Traces that are read at a time: the question for them is to stay small.
+const TRACES_PER_READING: usize = 4_096;
+
+impl Asker {
+    /// For a part of the query, whose answer is not handed on as it is.
+    pub(super) fn inner(&self) -> (Self, mpsc::Receiver<Piece>) {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let context = self.out.context.clone();
+        let inner = Self {
+            out: Out { sender, context },
+            ..self.clone()
+        };
+        (inner, receiver)
+    }
 }

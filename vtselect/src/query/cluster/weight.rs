@@ -7,7 +7,10 @@ use common::value::{AttrValue, Attribute};
 /// Bytes of a part, not counting what its spans share.
 pub(super) fn of_answer(answer: &Answer) -> usize {
     match answer {
-        Answer::Traces { found, .. } => found.iter().flat_map(|found| &found.trace.spans).map(of_span).sum(),
+        Answer::Traces { found, .. } => {
+            let spans = found.iter().flat_map(|found| &found.trace.spans);
+            size_of_val(found.as_slice()) + spans.map(of_span).sum::<usize>()
+        }
         Answer::Rows { parts, .. } => parts.iter().map(of_rows).sum(),
         Answer::Services(names) => names.iter().map(|name| 64 + name.len()).sum(),
         Answer::Operations(operations) => operations.iter().map(|operation| 64 + operation.name.len()).sum(),

@@ -3,6 +3,7 @@
 
 use super::BlockId;
 use super::layout::Layout;
+use super::minutes::SlotMinutes;
 use super::slots::SlotRows;
 use crate::engine::codec::Unpacker;
 use crate::engine::numbers::Numbers;
@@ -27,6 +28,7 @@ pub(super) enum Cached {
     Texts(Page<Texts>),
     Layout(Arc<Layout>),
     Slots(Arc<SlotRows>),
+    Minutes(Arc<SlotMinutes>),
     /// All numbers of a stream, or what is made of them
     Numbers(Numbers),
     /// All texts of a stream
@@ -61,6 +63,7 @@ impl Weighter<PageKey, Cached> for BySize {
             Cached::Layout(layout) => layout.size(),
             Cached::Firsts(firsts) => size_of_val::<[u32]>(firsts),
             Cached::Slots(slots) => slots.size(),
+            Cached::Minutes(minutes) => minutes.size(),
             Cached::Numbers(numbers) => numbers.size(),
             Cached::AllTexts(texts) => texts.size(),
             Cached::Rows(rows) => rows.size(),

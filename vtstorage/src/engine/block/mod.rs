@@ -10,6 +10,7 @@ pub mod header;
 pub mod layout;
 mod materialize;
 pub mod membership;
+mod minutes;
 mod names;
 mod nested;
 mod order;

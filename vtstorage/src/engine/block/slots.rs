@@ -65,6 +65,16 @@ impl SlotRows {
         KeptRows::Some(out)
     }
 
+    /// Of how many slots.
+    pub(super) fn slots(&self) -> u16 {
+        self.slots
+    }
+
+    /// The slots with rows, ascending, each with the row after its last.
+    pub(super) fn ends(&self) -> &[(Slot, u32)] {
+        &self.ends
+    }
+
     /// Bytes of memory held.
     pub(super) fn size(&self) -> usize {
         size_of_val(&*self.ends)
@@ -72,7 +82,7 @@ impl SlotRows {
 }
 
 /// Stands for the stream in the key of what is kept.
-const NO_STREAM: u16 = u16::MAX;
+pub(super) const NO_STREAM: u16 = u16::MAX;
 
 /// Reads the trace ids of a tenant, or takes what an earlier request made of them.
 pub(super) fn of_block(

@@ -54,6 +54,10 @@ impl<'b> BlockRows<'b> {
         self.pages.bytes_read()
     }
 
+    pub(super) fn block(&self) -> &'b Block {
+        self.block
+    }
+
     pub(super) fn pages(&mut self) -> &mut Pages<'b> {
         &mut self.pages
     }

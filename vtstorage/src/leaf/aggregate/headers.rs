@@ -2,9 +2,9 @@
 
 use super::accumulator::Accumulator;
 use super::prepared::Aggregation;
-use crate::engine::block::BlockHeader;
+use crate::engine::block::StoredBlock;
+use crate::engine::error::StorageError;
 use crate::leaf::query::Query;
-use common::ids::TenantId;
 use common::query::logsql::stats::{Count, Kind, Text};
 use common::query::logsql::value::{BucketSize, MINUTE};
 use common::query::{Column, Filter, FunctionKind, GroupKey, SpanField};
@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 
 /// A question to headers.
 pub(super) struct HeaderCounts<'a> {
+    query: &'a Query,
     what: &'a Aggregation,
-    tenant: TenantId,
     range: TimeRange,
     /// The start of a minute to the text of its bucket; `None` if there is one group
     key: Option<&'a GroupKey>,
@@ -22,7 +22,7 @@ pub(super) struct HeaderCounts<'a> {
 
 impl<'a> HeaderCounts<'a> {
     /// `None` if headers do not know.
-    pub(super) fn new(query: &Query, what: &'a Aggregation) -> Option<Self> {
+    pub(super) fn new(query: &'a Query, what: &'a Aggregation) -> Option<Self> {
         let counts = |f: &super::prepared::PreparedFunction| {
             f.kind == FunctionKind::Count && f.columns.is_empty() && f.condition.is_none()
         };
@@ -32,32 +32,33 @@ impl<'a> HeaderCounts<'a> {
             _ => return None,
         };
         (query.plan.filter == Filter::All && what.functions.iter().all(counts)).then_some(Self {
+            query,
             what,
-            tenant: query.tenant(),
             range: query.plan.range,
             key,
         })
     }
 
-    /// Adds the spans of a block of this day; false if its header does not tell which are in the time range.
-    pub(super) fn add(&self, all: &mut Accumulator, header: &BlockHeader, day: u32) -> bool {
-        let Some(rows) = header.tenants.iter().find(|t| t.tenant == self.tenant.0) else {
-            return true;
-        };
+    /// Adds the spans of a block; false if it is not known which are in the time range without reading them.
+    pub(super) fn add(&self, all: &mut Accumulator, block: &StoredBlock) -> Result<bool, StorageError> {
         let (first, last) = (self.range.start.0, self.range.end.0);
-        let is_whole = first <= header.min_start && header.max_start <= last;
+        let is_whole = first <= block.summary.min_start && block.summary.max_start <= last;
         if is_whole && self.key.is_none() {
-            self.add_count(all, &[], u64::from(rows.rows));
-            return true;
+            let count = self.query.count_of(block)?;
+            count.into_iter().for_each(|count| self.add_count(all, &[], count));
+            return Ok(count.is_some());
         }
+        let Some(minutes) = self.query.minutes_of(block)? else {
+            return Ok(false);
+        };
         let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
-        for (minute, count) in &rows.minutes {
-            let start = u64::from(day) * NANOS_PER_DAY + u64::from(*minute) * NANOS_PER_MINUTE;
+        for (minute, count) in minutes {
+            let start = u64::from(block.day) * NANOS_PER_DAY + u64::from(minute) * NANOS_PER_MINUTE;
             let end = start + (NANOS_PER_MINUTE - 1);
             if is_whole || first <= start && end <= last {
-                counts.insert(start, u64::from(*count));
+                counts.insert(start, u64::from(count));
             } else if first <= end && start <= last {
-                return false;
+                return Ok(false);
             }
         }
         for (minute, count) in counts {
@@ -66,7 +67,7 @@ impl<'a> HeaderCounts<'a> {
                 Some(key) => self.add_count(all, &[key.text(&minute.to_string()).into()], count),
             }
         }
-        true
+        Ok(true)
     }
 
     fn add_count(&self, all: &mut Accumulator, key: &[Text], spans: u64) {

@@ -37,13 +37,7 @@ impl<'q> Members<'q> {
         match (rows, self.before.is_empty()) {
             (LoadedRows::Dense { start }, true) => (*start as usize..).zip(values).for_each(|(row, v)| visit(row, v)),
             (LoadedRows::Sparse(rows), true) => rows.iter().zip(values).for_each(|(row, v)| visit(*row as usize, v)),
-            (LoadedRows::Dense { start }, false) => {
-                for (place, row) in self.rows.iter().enumerate() {
-                    if let Some(value) = row.checked_sub(*start).and_then(|i| values.get(i as usize)) {
-                        visit(place, value);
-                    }
-                }
-            }
+            (LoadedRows::Dense { start }, false) => self.each_of_dense(*start, values, visit),
             (LoadedRows::Set(rows), true) => {
                 rows.rows()
                     .iter()
@@ -66,6 +60,30 @@ impl<'q> Members<'q> {
         }
     }
 
+    /// Goes by 64 rows: often all or none of them count.
+    #[inline]
+    fn each_of_dense<T>(&self, start: u32, values: &[T], mut visit: impl FnMut(usize, &T)) {
+        let first_rows = (0..self.rows.rows()).step_by(64);
+        for ((counting, before), first) in self.rows.words().iter().zip(&self.before).zip(first_rows) {
+            let (mut left, mut place) = (*counting, *before as usize);
+            let run = first.checked_sub(start).map(|at| at as usize);
+            if left == u64::MAX
+                && let Some(values) = run.and_then(|at| values.get(at..at + 64))
+            {
+                (place..).zip(values).for_each(|(place, value)| visit(place, value));
+                continue;
+            }
+            while left != 0 {
+                let row = first + left.trailing_zeros();
+                if let Some(value) = row.checked_sub(start).and_then(|at| values.get(at as usize)) {
+                    visit(place, value);
+                }
+                place += 1;
+                left &= left - 1;
+            }
+        }
+    }
+
     /// Calls `visit` with the place of each row that counts and is a member of a set, and its place among those.
     #[inline]
     fn each_of_set(&self, set: &RankedRows, mut visit: impl FnMut(usize, usize)) {
@@ -73,6 +91,16 @@ impl<'q> Members<'q> {
         let before = self.before.iter().zip(set.before());
         for ((counting, members), (counting_before, members_before)) in words.zip(before) {
             let mut both = counting & members;
+            if *counting == u64::MAX {
+                for value in *members_before.. {
+                    if both == 0 {
+                        break;
+                    }
+                    visit((counting_before + both.trailing_zeros()) as usize, value as usize);
+                    both &= both - 1;
+                }
+                continue;
+            }
             while both != 0 {
                 let below = (both & both.wrapping_neg()) - 1;
                 let place = counting_before + (counting & below).count_ones();

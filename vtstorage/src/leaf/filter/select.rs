@@ -94,13 +94,18 @@ impl Picker<'_> {
         }
     }
 
-    /// Tests every value: for tests that cost less than to look whether the row is a candidate.
+    /// Tests every value, but for runs of rows of which none is a candidate: for tests that cost less than to look
+    /// whether the row is a candidate.
     fn where_value<T: Copy>(&self, values: &[T], hit: impl Fn(T) -> bool) -> RowSet {
         let mut set = self.none();
         match self.rows {
             LoadedRows::Dense { start } if start % 64 == 0 => {
                 let first = *start as usize / 64;
-                for (i, chunk) in values.chunks(64).enumerate() {
+                let wanted = self.candidates.words().get(first..).unwrap_or_default();
+                for (i, (chunk, wanted)) in values.chunks(64).zip(wanted).enumerate() {
+                    if *wanted == 0 {
+                        continue;
+                    }
                     let bits = chunk
                         .iter()
                         .enumerate()
@@ -120,7 +125,7 @@ impl Picker<'_> {
                     .filter(|(_, v)| hit(**v))
                     .for_each(|(row, _)| set.insert(*row));
             }
-            LoadedRows::Set(rows) => insert_members(rows, values, hit, &mut set),
+            LoadedRows::Set(rows) => insert_members(rows, values, self.candidates, hit, &mut set),
         }
         set
     }
@@ -143,13 +148,25 @@ impl Picker<'_> {
 }
 
 /// Inserts the members whose values are chosen; value `i` is that of the member with `i` members before it.
-fn insert_members<T: Copy>(rows: &RankedRows, values: &[T], hit: impl Fn(T) -> bool, set: &mut RowSet) {
-    let mut values = values.iter();
-    for (word, members) in rows.rows().words().iter().enumerate() {
+fn insert_members<T: Copy>(
+    rows: &RankedRows,
+    mut values: &[T],
+    candidates: &RowSet,
+    hit: impl Fn(T) -> bool,
+    set: &mut RowSet,
+) {
+    let words = rows.rows().words().iter().zip(candidates.words());
+    for (word, (members, wanted)) in words.enumerate() {
+        let count = (members.count_ones() as usize).min(values.len());
+        let (of_word, rest) = values.split_at(count);
+        values = rest;
+        if members & wanted == 0 {
+            continue;
+        }
         let (mut left, mut bits) = (*members, 0);
-        while left != 0 {
+        for value in of_word {
             let bit = left & left.wrapping_neg();
-            if values.next().is_some_and(|value| hit(*value)) {
+            if hit(*value) {
                 bits |= bit;
             }
             left ^= bit;

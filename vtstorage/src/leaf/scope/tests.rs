@@ -118,6 +118,7 @@ proptest! {
         let mut plans = vec![Plan::traces_by_id(crate::leaf::testing::TENANT, ids.into_iter().map(|n| TraceId([n; 16])).collect())];
         for (filter, range) in filters {
             plans.push(plan(Shape::Search { limit, order }, filter.clone(), range));
+            plans.push(plan(Shape::Ranking { limit, order }, filter.clone(), range));
             plans.push(plan(Shape::Calls, filter, range));
         }
         for plan in plans {

@@ -19,6 +19,7 @@ pub const RELATIVE_ERROR: f64 = super::sketch::RELATIVE_ERROR;
 pub struct Quantile {
     /// Empty values, which come first.
     empty: u64,
+    #[serde(with = "crate::wire::packed")]
     ints: Vec<i64>,
     floats: Vec<f64>,
     texts: Vec<Text>,

@@ -127,6 +127,17 @@ impl Buckets {
         self.total += times;
     }
 
+    fn merge(&mut self, other: Self) {
+        let Some(last) = other.hits.len().checked_sub(1) else {
+            return;
+        };
+        self.make_room(other.first);
+        self.make_room(other.first + last);
+        let mine = self.hits.iter_mut().skip(other.first.saturating_sub(self.first));
+        mine.zip(&other.hits).for_each(|(mine, theirs)| *mine += theirs);
+        self.total += other.total;
+    }
+
     fn make_room(&mut self, bucket: usize) {
         if self.hits.is_empty() {
             self.first = bucket;
@@ -166,14 +177,8 @@ fn middle(bucket: usize) -> f64 {
 impl Partial for Sketch {
     fn merge(&mut self, other: Self) {
         self.zeros += other.zeros;
-        for (mine, theirs) in [
-            (&mut self.negative, other.negative),
-            (&mut self.positive, other.positive),
-        ] {
-            for (bucket, hits) in (theirs.first..).zip(theirs.hits).filter(|(_, hits)| *hits > 0) {
-                mine.add(bucket, hits);
-            }
-        }
+        self.negative.merge(other.negative);
+        self.positive.merge(other.positive);
     }
 
     fn memory_bytes(&self) -> usize {

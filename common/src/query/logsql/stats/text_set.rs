@@ -4,26 +4,29 @@
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Place;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::collections::BTreeSet;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Distinct texts.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TextSet {
     bytes: String,
+    /// Where each text ends in the buffer
+    ends: Vec<usize>,
+    /// By text: of a set that came from another node not before it grows
     entries: HashTable<Entry>,
 }
 
-/// Where a text lies in the buffer.
+/// A text by its number.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     hash: u64,
-    start: usize,
-    end: usize,
+    number: usize,
 }
 
 impl TextSet {
     pub(super) fn len(&self) -> usize {
-        self.entries.len()
+        self.ends.len()
     }
 
     /// Adds a text, unless it is there.
@@ -38,67 +41,88 @@ impl TextSet {
         }
         for entry in &other.entries {
             if !more(self) {
-                break;
+                return;
             }
-            self.insert_hashed(entry.hash, text_of(&other.bytes, entry));
+            self.insert_hashed(entry.hash, other.text(entry.number));
+        }
+        for number in other.entries.len()..other.len() {
+            if !more(self) {
+                return;
+            }
+            self.insert(other.text(number));
         }
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.bytes.capacity() + self.entries.capacity() * (size_of::<Entry>() + 1)
+        let table = self.entries.capacity() * (size_of::<Entry>() + 1);
+        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>() + table
     }
 
     fn insert_hashed(&mut self, hash: u64, text: &str) {
-        let Self { bytes, entries } = self;
-        let is_same = |known: &Entry| known.hash == hash && text_of(bytes, known) == text;
+        if self.entries.len() < self.len() {
+            self.index();
+        }
+        let Self { bytes, ends, entries } = self;
+        let is_same = |known: &Entry| known.hash == hash && text_of(bytes, ends, known.number) == text;
         if let Place::Vacant(place) = entries.entry(hash, is_same, |known| known.hash) {
-            let start = bytes.len();
+            let number = ends.len();
             bytes.push_str(text);
-            let end = bytes.len();
-            place.insert(Entry { hash, start, end });
+            ends.push(bytes.len());
+            place.insert(Entry { hash, number });
         }
     }
 
-    fn contains(&self, hash: u64, text: &str) -> bool {
-        let is_same = |known: &Entry| known.hash == hash && text_of(&self.bytes, known) == text;
-        self.entries.find(hash, is_same).is_some()
+    /// Enters the texts that are not entered yet.
+    fn index(&mut self) {
+        let Self { bytes, ends, entries } = self;
+        entries.reserve(ends.len() - entries.len(), |known| known.hash);
+        for number in entries.len()..ends.len() {
+            let hash = xxh3_64(text_of(bytes, ends, number).as_bytes());
+            entries.insert_unique(hash, Entry { hash, number }, |known| known.hash);
+        }
+    }
+
+    fn text(&self, number: usize) -> &str {
+        text_of(&self.bytes, &self.ends, number)
     }
 }
 
-fn text_of<'b>(bytes: &'b str, entry: &Entry) -> &'b str {
-    bytes.get(entry.start..entry.end).unwrap_or_default()
+fn text_of<'b>(bytes: &'b str, ends: &[usize], number: usize) -> &'b str {
+    let end = |number: usize| ends.get(number).copied().unwrap_or_default();
+    let start = number.checked_sub(1).map_or(0, end);
+    bytes.get(start..end(number)).unwrap_or_default()
 }
 
 /// As one text and the lengths of its pieces.
 impl Serialize for TextSet {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut entries: Vec<_> = self.entries.iter().collect();
-        entries.sort_unstable_by_key(|entry| entry.start);
-        let lengths: Vec<usize> = entries.iter().map(|entry| entry.end - entry.start).collect();
+        let starts = std::iter::once(&0).chain(&self.ends);
+        let lengths: Vec<usize> = starts.zip(&self.ends).map(|(start, end)| end - start).collect();
         (&self.bytes, lengths).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for TextSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (all, lengths) = <(String, Vec<usize>)>::deserialize(deserializer)?;
-        let mut rest = all.as_str();
-        let mut set = Self::default();
-        for length in lengths {
-            let (text, tail) = rest
-                .split_at_checked(length)
-                .ok_or_else(|| de::Error::custom("a text that is cut off"))?;
-            set.insert(text);
-            rest = tail;
-        }
-        Ok(set)
+        let (bytes, lengths) = <(String, Vec<usize>)>::deserialize(deserializer)?;
+        let mut end = 0usize;
+        let ends = lengths.into_iter().map(|length| {
+            end = end.checked_add(length).filter(|end| bytes.is_char_boundary(*end))?;
+            Some(end)
+        });
+        let ends: Option<Vec<usize>> = ends.collect();
+        Ok(Self {
+            ends: ends.ok_or_else(|| de::Error::custom("a text that is cut off"))?,
+            bytes,
+            entries: HashTable::new(),
+        })
     }
 }
 
 impl PartialEq for TextSet {
     fn eq(&self, other: &Self) -> bool {
-        let mut entries = self.entries.iter();
-        self.len() == other.len() && entries.all(|e| other.contains(e.hash, text_of(&self.bytes, e)))
+        let texts = |set: &Self| -> BTreeSet<String> { (0..set.len()).map(|at| set.text(at).to_owned()).collect() };
+        texts(self) == texts(other)
     }
 }
 
@@ -130,5 +154,23 @@ mod tests {
         assert_eq!(all, set(&["a", "b", "c"]));
         all.merge(set(&["d", "e"]), |all| all.len() < 4);
         assert_eq!(all.len(), 4);
+    }
+
+    #[test]
+    fn sets_from_elsewhere_merge_in_any_order() {
+        let received =
+            |texts: &[&str]| -> TextSet { postcard::from_bytes(&postcard::to_stdvec(&set(texts)).unwrap()).unwrap() };
+        let all = set(&["a", "b", "é", "", "c"]);
+        for mut parts in [
+            [received(&["a", "b"]), received(&["b", "é", ""]), set(&["c", "a"])],
+            [set(&["a", "b", "c"]), received(&["é", "", "b", "a"]), received(&["c"])],
+        ] {
+            parts.reverse();
+            let mut merged = TextSet::default();
+            parts.into_iter().for_each(|part| merged.merge(part, |_| true));
+            assert_eq!((merged.len(), &merged), (5, &all));
+        }
+        assert!(postcard::from_bytes::<TextSet>(&[2, 0xc3, 0xa9, 2, 1, 1]).is_err());
+        assert!(postcard::from_bytes::<TextSet>(&[1, b'a', 1, 2]).is_err());
     }
 }

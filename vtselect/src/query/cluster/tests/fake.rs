@@ -8,7 +8,7 @@ use common::cluster::{
 use common::contract::{QueryContext, QueryError, WriteError};
 use common::ids::{Epoch, SpanId, TenantId, TraceId};
 use common::memory;
-use common::query::{Answer, Plan, RowPart, Shape};
+use common::query::{Answer, RowPart, Shape};
 use common::span::{Resource, Span};
 use common::time::UnixNanos;
 use common::value::Attribute;
@@ -34,6 +34,10 @@ pub(super) enum Fault {
     NotInSync,
     /// Its disk fails
     Broken,
+    /// It answers as many queries as it may
+    Overloaded,
+    /// It answers everything but questions for traces
+    NoTraces,
 }
 
 pub(super) struct Node {
@@ -42,6 +46,8 @@ pub(super) struct Node {
     pub(super) fault: Mutex<Option<Fault>>,
     /// Queries for spans that it was asked
     pub(super) asked: Mutex<usize>,
+    /// Traces that it gave with their spans
+    pub(super) traces: Mutex<usize>,
 }
 
 impl Node {
@@ -66,20 +72,7 @@ impl Node {
         if let Shape::Catalogue(_) = query.plan.shape {
             return memory::answer(&query.plan, &self.all(), &context);
         }
-        let mut answer = memory::answer(&query.plan, &self.in_scope(&query.scope), &context)?;
-        if let (Shape::Search { .. }, Answer::Traces { found, .. }) = (&query.plan.shape, &mut answer) {
-            // A found trace comes with everything that is stored here.
-            let ids = found.iter().map(|found| found.trace.trace_id).collect();
-            let whole = memory::answer(&Plan::traces_by_id(query.plan.tenant, ids), &self.all(), &context)?;
-            let Answer::Traces { found: whole, .. } = whole else {
-                unreachable!()
-            };
-            for found in found {
-                let same = whole.iter().find(|other| other.trace.trace_id == found.trace.trace_id);
-                found.trace = same.unwrap().trace.clone();
-            }
-        }
-        Ok(answer)
+        memory::answer(&query.plan, &self.in_scope(&query.scope), &context)
     }
 }
 
@@ -126,13 +119,17 @@ impl StorageNode for Node {
             Some(Fault::Refuses) => return Err(unavailable()),
             Some(Fault::Silent) => return futures::future::pending().await,
             Some(Fault::Broken) => return Err(QueryError::Storage("disk".into())),
+            Some(Fault::Overloaded) => return Err(QueryError::Overloaded("busy".into())),
+            Some(Fault::NoTraces) if matches!(query.plan.shape, Shape::TracesById(_)) => return Err(unavailable()),
             Some(Fault::SilentAfter(_)) if query.scope.ranges.is_empty() => return futures::future::pending().await,
             _ => {}
         }
         let in_sync = fault != Some(Fault::NotInSync);
-        let parts = parts(self.answer(&query)?)
-            .into_iter()
-            .map(|part| Ok(NodePart::Part(part)));
+        let answer = self.answer(&query)?;
+        if let Answer::Traces { found, .. } = &answer {
+            *self.traces.lock() += found.iter().filter(|found| !found.trace.spans.is_empty()).count();
+        }
+        let parts = parts(answer).into_iter().map(|part| Ok(NodePart::Part(part)));
         let whole = stream::iter(parts.chain([Ok(NodePart::End { in_sync })]));
         Ok(match fault {
             Some(Fault::BreaksAfter(count)) => whole.take(count).chain(stream::iter([Err(unavailable())])).boxed(),
@@ -199,6 +196,7 @@ impl Cluster {
             spans: Mutex::default(),
             fault: Mutex::default(),
             asked: Mutex::default(),
+            traces: Mutex::default(),
         };
         Self {
             state: Mutex::new(state),
@@ -236,6 +234,11 @@ impl Cluster {
 
     pub(super) fn asked(&self, id: u64) -> usize {
         *self.nodes[&NodeId(id)].asked.lock()
+    }
+
+    /// Traces that nodes gave with their spans.
+    pub(super) fn traces(&self) -> usize {
+        self.nodes.values().map(|node| *node.traces.lock()).sum()
     }
 }
 

@@ -193,6 +193,38 @@ async fn traces_whose_spans_lie_on_nodes_of_several_epochs_are_whole() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_search_reads_the_traces_that_it_gives_and_no_others() {
+    let bench = Bench::simple();
+    for order in [Order::Newest, Order::Slowest] {
+        let before = bench.cluster.traces();
+        let plan = plan(Shape::Search { limit: 7, order });
+        let (answer, _) = bench.ask(&plan, false).await.unwrap();
+        let Answer::Traces { found, .. } = answer else { panic!() };
+        let Answer::Traces { found: expected, .. } = bench.expected(&plan) else {
+            panic!()
+        };
+        assert_eq!(found, expected);
+        assert_eq!(bench.cluster.traces() - before, 7);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_best_traces_are_found_where_one_node_has_all_of_them() {
+    let mut bench = Bench::new(Cluster::new(3, 1, |_, _| vec![1]));
+    bench.fill(1);
+    for limit in [1, 14, 20, 30, 39, 40, 41] {
+        let plan = search(limit);
+        let (Answer::Traces { found, .. }, _) = bench.ask(&plan, false).await.unwrap() else {
+            panic!()
+        };
+        let Answer::Traces { found: expected, .. } = bench.expected(&plan) else {
+            panic!()
+        };
+        assert_eq!(found, expected, "{limit}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_replica_takes_over_whatever_happens_to_a_node() {
     for fault in [
         Fault::Refuses,
@@ -203,11 +235,27 @@ async fn another_replica_takes_over_whatever_happens_to_a_node() {
         Fault::SilentAfter(9),
         Fault::NotInSync,
         Fault::Broken,
+        Fault::Overloaded,
+        Fault::NoTraces,
     ] {
         let bench = Bench::simple();
         bench.cluster.fail(2, fault);
         bench.check_complete().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_query_is_refused_where_all_that_hold_something_are_overloaded() {
+    let bench = Bench::simple();
+    [1, 2]
+        .into_iter()
+        .for_each(|id| bench.cluster.fail(id, Fault::Overloaded));
+    for allow_partial in [false, true] {
+        let refused = bench.ask(&rows(), allow_partial).await.map(|_| ());
+        assert!(matches!(refused, Err(QueryError::Overloaded(_))), "{refused:?}");
+    }
+    bench.cluster.fail(1, None);
+    bench.check_complete().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -390,6 +438,7 @@ fn any_fault() -> impl Strategy<Value = Option<Fault>> {
         1 => (0usize..90).prop_map(|count| Some(Fault::SilentAfter(count))),
         1 => Just(Some(Fault::NotInSync)),
         1 => Just(Some(Fault::Broken)),
+        1 => Just(Some(Fault::NoTraces)),
     ]
 }
 
