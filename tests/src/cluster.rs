@@ -148,6 +148,60 @@ impl Cluster {
         flags.iter().fold(options, Options::flag).start()
     }
 
+    /// Starts another storage node, which joins the cluster, with the flags of the others.
+    ///
+    /// # Panics
+    /// With its log, when it does not come up.
+    pub fn join(&mut self, layout: &Layout) {
+        let peers: Vec<String> = self.storage.iter().map(|node| node.http_addr().to_string()).collect();
+        let addr = free_addrs(1).remove(0);
+        let place = Place {
+            addr,
+            prefix: Vec::new(),
+        };
+        self.storage.push(layout.storage_node(&place, &peers.join(",")).start());
+    }
+
+    /// Waits until all spans lie where their slots' owners are, and nowhere else.
+    ///
+    /// # Panics
+    /// When they do not within [`PATIENCE`].
+    pub fn wait_until_moved(&self) {
+        self.wait("all is moved", || {
+            let transfers = self.status("/cluster/transfers");
+            let left = transfers["slots_left"].as_u64();
+            let epochs = (transfers["epoch"].as_u64(), transfers["sealed"].as_u64());
+            left == Some(0) && epochs.0 == epochs.1.map(|sealed| sealed + 1)
+        });
+        self.wait("nobody holds what is not his", || {
+            let digests: BTreeMap<String, Value> = self.storage.iter().map(digest).collect();
+            let placement = self.status("/cluster/slots");
+            let slots = placement["slots"].as_array().cloned().unwrap_or_default();
+            slots.iter().all(|slot| {
+                let is_owner = |id: &str| {
+                    slot["replicas"]
+                        .as_array()
+                        .is_some_and(|ids| ids.iter().any(|r| r == id))
+                };
+                let held = |held: &Value| !held[slot["slot"].to_string()].is_null();
+                digests.iter().all(|(id, slots)| is_owner(id) || !held(slots))
+            })
+        });
+    }
+
+    /// The spans that each storage node holds.
+    pub fn spans(&self) -> Vec<u64> {
+        let count = |node: &Server| {
+            let (_, slots) = digest(node);
+            let slots = slots.as_object().expect("slots");
+            slots
+                .values()
+                .map(|slot| slot["spans"].as_u64().expect("a number"))
+                .sum()
+        };
+        self.storage.iter().map(count).collect()
+    }
+
     /// Base URLs of the insert nodes.
     pub fn insert_urls(&self) -> Vec<String> {
         self.insert.iter().map(|node| node.url("")).collect()

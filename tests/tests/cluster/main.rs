@@ -2,6 +2,7 @@
 //! fails beyond one retry, no read is short without saying so, and afterwards everything is there once.
 
 mod cut_network;
+mod joined;
 mod killed_front_nodes;
 mod killed_leader;
 mod killed_storage_node;

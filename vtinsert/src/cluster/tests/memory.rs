@@ -345,5 +345,8 @@ fn state(nodes: u64, factor: u8) -> ClusterState {
             slots: (0..u64::from(SLOTS)).map(entry).collect(),
         },
         oldest_day: 0,
+        sealed: Default::default(),
+        placed_at: 0,
+        transfers: Default::default(),
     }
 }
