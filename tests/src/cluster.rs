@@ -7,6 +7,7 @@ use crate::process::{Options, PATIENCE, Program, Server};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ pub struct Layout {
     pub storage_flags: Vec<String>,
     /// More flags for the select nodes
     pub select_flags: Vec<String>,
+    /// The data of the first storage node, from when it was a node of its own
+    pub first_data: Option<PathBuf>,
 }
 
 impl Default for Layout {
@@ -32,6 +35,7 @@ impl Default for Layout {
             replication_factor: 2,
             storage_flags: Vec::new(),
             select_flags: vec![format!("--search.maxTraces={MAX_TRACES}")],
+            first_data: None,
         }
     }
 }
@@ -89,8 +93,15 @@ impl Layout {
         let peers: Vec<String> = storage.iter().map(|place| place.addr.to_string()).collect();
         let peers = peers.join(",");
         let storage = thread::scope(|scope| {
-            let start = |place: &Place| self.storage_node(place, &peers).start();
-            let nodes: Vec<_> = storage.iter().map(|place| scope.spawn(move || start(place))).collect();
+            let start = |(at, place): (usize, &Place)| {
+                let options = self.storage_node(place, &peers);
+                match self.first_data.as_ref().filter(|_| at == 0) {
+                    Some(data) => options.data_dir(data).start(),
+                    None => options.start(),
+                }
+            };
+            let places = storage.iter().enumerate();
+            let nodes: Vec<_> = places.map(|place| scope.spawn(move || start(place))).collect();
             let nodes = nodes.into_iter().map(|node| node.join().expect("a storage node"));
             nodes.collect::<Vec<_>>()
         });
@@ -160,6 +171,16 @@ impl Cluster {
             prefix: Vec::new(),
         };
         self.storage.push(layout.storage_node(&place, &peers.join(",")).start());
+    }
+
+    /// Has the first storage node carry out an order, and its answer.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn order(&self, path: &str, body: &Value) -> Value {
+        let (status, answer) = self.storage[0].post(path, "application/json", body.to_string().as_bytes());
+        assert_eq!(status, 200, "{path}: {answer}");
+        serde_json::from_str(&answer).expect("an answer in JSON")
     }
 
     /// Waits until all spans lie where their slots' owners are, and nowhere else.
