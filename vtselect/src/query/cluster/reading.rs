@@ -160,6 +160,8 @@ impl Reading {
                 counter!("vt_select_failovers_total", "node" => attempt.id.to_string()).increment(1);
                 tracing::warn!(node = %attempt.id, %error, "a storage node failed a query");
                 if matches!(error, QueryError::Unavailable(_)) {
+                    // What it was asked for may lie elsewhere by now.
+                    self.asker.view.refresh(attempt.version);
                     self.asker.health.suspect(attempt.id);
                     todo.lost.insert(attempt.id);
                 } else {
@@ -183,7 +185,11 @@ impl Reading {
         if self.is_hopeful(state, &todo) {
             // What is known of marks may be behind: one that was lifted just now lets another node be stopped.
             self.asker.view.refresh(state.version);
-            let most = if context.is_partial_allowed() { PATIENCE } else { LAST_HOPE };
+            let most = if context.is_partial_allowed() {
+                PATIENCE
+            } else {
+                LAST_HOPE
+            };
             let patience = most.min(context.remaining() / 2);
             let (until, pause) = todo.patience.unwrap_or_else(|| (Instant::now() + patience, PAUSE));
             if Instant::now() < until {
