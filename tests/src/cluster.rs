@@ -7,6 +7,7 @@ use crate::process::{Options, PATIENCE, Program, Server};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ pub struct Layout {
     pub storage_flags: Vec<String>,
     /// More flags for the select nodes
     pub select_flags: Vec<String>,
+    /// The data of the first storage node, from when it was a node of its own
+    pub first_data: Option<PathBuf>,
 }
 
 impl Default for Layout {
@@ -32,6 +35,7 @@ impl Default for Layout {
             replication_factor: 2,
             storage_flags: Vec::new(),
             select_flags: vec![format!("--search.maxTraces={MAX_TRACES}")],
+            first_data: None,
         }
     }
 }
@@ -89,8 +93,15 @@ impl Layout {
         let peers: Vec<String> = storage.iter().map(|place| place.addr.to_string()).collect();
         let peers = peers.join(",");
         let storage = thread::scope(|scope| {
-            let start = |place: &Place| self.storage_node(place, &peers).start();
-            let nodes: Vec<_> = storage.iter().map(|place| scope.spawn(move || start(place))).collect();
+            let start = |(at, place): (usize, &Place)| {
+                let options = self.storage_node(place, &peers);
+                match self.first_data.as_ref().filter(|_| at == 0) {
+                    Some(data) => options.data_dir(data).start(),
+                    None => options.start(),
+                }
+            };
+            let places = storage.iter().enumerate();
+            let nodes: Vec<_> = places.map(|place| scope.spawn(move || start(place))).collect();
             let nodes = nodes.into_iter().map(|node| node.join().expect("a storage node"));
             nodes.collect::<Vec<_>>()
         });
@@ -146,6 +157,70 @@ impl Cluster {
         let peers: Vec<String> = self.storage.iter().map(|node| node.http_addr().to_string()).collect();
         let options = Options::of(Program::Select).flag(format!("--storageNode={}", peers.join(",")));
         flags.iter().fold(options, Options::flag).start()
+    }
+
+    /// Starts another storage node, which joins the cluster, with the flags of the others.
+    ///
+    /// # Panics
+    /// With its log, when it does not come up.
+    pub fn join(&mut self, layout: &Layout) {
+        let peers: Vec<String> = self.storage.iter().map(|node| node.http_addr().to_string()).collect();
+        let addr = free_addrs(1).remove(0);
+        let place = Place {
+            addr,
+            prefix: Vec::new(),
+        };
+        self.storage.push(layout.storage_node(&place, &peers.join(",")).start());
+    }
+
+    /// Has the first storage node carry out an order, and its answer.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn order(&self, path: &str, body: &Value) -> Value {
+        let (status, answer) = self.storage[0].post(path, "application/json", body.to_string().as_bytes());
+        assert_eq!(status, 200, "{path}: {answer}");
+        serde_json::from_str(&answer).expect("an answer in JSON")
+    }
+
+    /// Waits until all spans lie where their slots' owners are, and nowhere else.
+    ///
+    /// # Panics
+    /// When they do not within [`PATIENCE`].
+    pub fn wait_until_moved(&self) {
+        self.wait("all is moved", || {
+            let transfers = self.status("/cluster/transfers");
+            let left = transfers["slots_left"].as_u64();
+            let epochs = (transfers["epoch"].as_u64(), transfers["sealed"].as_u64());
+            left == Some(0) && epochs.0 == epochs.1.map(|sealed| sealed + 1)
+        });
+        self.wait("nobody holds what is not his", || {
+            let digests: BTreeMap<String, Value> = self.storage.iter().map(digest).collect();
+            let placement = self.status("/cluster/slots");
+            let slots = placement["slots"].as_array().cloned().unwrap_or_default();
+            slots.iter().all(|slot| {
+                let is_owner = |id: &str| {
+                    slot["replicas"]
+                        .as_array()
+                        .is_some_and(|ids| ids.iter().any(|r| r == id))
+                };
+                let held = |held: &Value| !held[slot["slot"].to_string()].is_null();
+                digests.iter().all(|(id, slots)| is_owner(id) || !held(slots))
+            })
+        });
+    }
+
+    /// The spans that each storage node holds.
+    pub fn spans(&self) -> Vec<u64> {
+        let count = |node: &Server| {
+            let (_, slots) = digest(node);
+            let slots = slots.as_object().expect("slots");
+            slots
+                .values()
+                .map(|slot| slot["spans"].as_u64().expect("a number"))
+                .sum()
+        };
+        self.storage.iter().map(count).collect()
     }
 
     /// Base URLs of the insert nodes.

@@ -284,6 +284,18 @@ impl Server {
         self.kill();
     }
 
+    /// Loses the data; the process must have ended.
+    pub fn lose_disk(&mut self) {
+        for entry in std::fs::read_dir(&self.data_dir).expect("the data directory") {
+            let path = entry.expect("an entry").path();
+            let removed = match path.is_dir() {
+                true => std::fs::remove_dir_all(&path),
+                false => std::fs::remove_file(&path),
+            };
+            removed.expect("an entry that can be removed");
+        }
+    }
+
     /// Starts again on the same data with other flags.
     pub fn start_again_with(&mut self, options: Options) {
         self.options = options;

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use common::cluster::{
-    ClusterState, HintCount, Incarnation, NodeAnswers, NodeId, NodePart, NodeQuery, PeerNode, ReplicaWrite,
-    RequestPart, Scope, SlotSet, StorageNode,
+    ClusterState, HintCount, Incarnation, NodeAnswers, NodeId, NodePart, NodeQuery, PeerNode, Pull, Pulls,
+    ReplicaWrite, RequestPart, Scope, SlotSet, StorageNode,
 };
 use common::contract::{AnswerStream, BatchWrite, QueryContext, QueryError, SpanSink, SpanSource, WriteError};
 use common::http::{App, ConnectionLimits, Lifecycle, serve};
@@ -55,6 +55,10 @@ impl StorageNode for MemoryNode {
 
 #[async_trait]
 impl PeerNode for MemoryNode {
+    async fn pull(&self, _: Pull) -> Result<Pulls, WriteError> {
+        Err(WriteError::Unavailable("nothing is moved here".to_owned()))
+    }
+
     async fn deliver(&self, write: ReplicaWrite) -> Result<(), WriteError> {
         self.write(write).await
     }

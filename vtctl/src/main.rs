@@ -1,22 +1,30 @@
-//! The operators' program: asks a storage node what the cluster agrees on, and prints it. It knows the form of no answer:
-//! whatever JSON a node gives becomes tables.
+//! The operators' program: asks a storage node what the cluster agrees on, or to change it, and prints the answer. It knows
+//! the form of no answer: whatever JSON a node gives becomes tables.
 
 mod answer;
 mod ask;
+mod order;
 mod table;
 
 use answer::Answer;
 use clap::{Parser, ValueEnum};
+use order::{BadArguments, Order, Request};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Shows what a cluster's storage nodes agree on.
+/// Shows what a cluster's storage nodes agree on, and changes it.
 #[derive(Parser, Debug)]
 #[command(name = "vtctl", version, about)]
 struct Arguments {
-    /// What to show
+    /// What to show or to do
     #[arg(value_enum)]
     what: What,
+    /// Of join, drain, remove and repair: a node's id or address (of repair also: accept-loss); of transfers: pause or
+    /// resume; of settings: replication_factor=COPIES
+    argument: Option<String>,
+    /// Do it, after what it will do was read
+    #[arg(long)]
+    yes: bool,
     /// Address of a storage node, as host:port; with several, the first that answers is taken
     #[arg(long, default_value = "127.0.0.1:10491", value_delimiter = ',', value_name = "ADDR")]
     addr: Vec<String>,
@@ -33,8 +41,18 @@ enum What {
     Members,
     /// Which nodes hold which slots
     Slots,
-    /// The settings of the whole cluster
+    /// The settings of the whole cluster; to be changed, too
     Settings,
+    /// The moves of spans between nodes, and how much is left; to be paused and resumed
+    Transfers,
+    /// Takes a node that is being drained back
+    Join,
+    /// Moves everything off a node, which then leaves
+    Drain,
+    /// Removes a node that holds nothing
+    Remove,
+    /// Replaces a node that is away, or accepts that spans are lost
+    Repair,
 }
 
 /// Why there is nothing to show.
@@ -42,6 +60,10 @@ enum What {
 enum Failed {
     #[error(transparent)]
     Ask(#[from] ask::AskError),
+    #[error(transparent)]
+    Arguments(#[from] BadArguments),
+    #[error("{0}\nNothing was done. With --yes it is.")]
+    NotSure(String),
     #[error("the answer is not JSON: {0}")]
     NotJson(#[from] serde_json::Error),
     #[error("cannot print: {0}")]
@@ -61,7 +83,13 @@ fn main() -> ExitCode {
 }
 
 fn show(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failed> {
-    let body = ask::ask(&arguments.addr, arguments.what.path())?;
+    let body = match order::request(arguments.what, arguments.argument.as_deref())? {
+        Request::Question(path) => ask::ask(&arguments.addr, path)?,
+        Request::Order(Order {
+            warning: Some(warning), ..
+        }) if !arguments.yes => return Err(Failed::NotSure(warning)),
+        Request::Order(Order { path, body, .. }) => ask::tell(&arguments.addr, path, &body)?,
+    };
     if arguments.json {
         writeln!(out, "{}", body.trim_end())?;
     } else {
@@ -69,17 +97,6 @@ fn show(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failed> {
         write!(out, "{}", table::render(&answer))?;
     }
     Ok(())
-}
-
-impl What {
-    fn path(self) -> &'static str {
-        match self {
-            Self::Status => "/cluster/status",
-            Self::Members => "/cluster/members",
-            Self::Slots => "/cluster/slots",
-            Self::Settings => "/cluster/settings",
-        }
-    }
 }
 
 #[cfg(test)]
@@ -121,6 +138,8 @@ mod tests {
     fn run(addr: &[String], json: bool) -> Result<String, Failed> {
         let arguments = Arguments {
             what: What::Members,
+            argument: None,
+            yes: false,
             addr: addr.to_vec(),
             json,
         };
@@ -135,6 +154,25 @@ mod tests {
         let shown = run(&[nobody(), addr], false).unwrap();
         assert_eq!(shown, "members\n  id  in_sync\n  a1  true\n");
         assert_eq!(asked.join().unwrap(), "GET /cluster/members HTTP/1.1");
+    }
+
+    #[test]
+    fn what_is_dangerous_is_done_with_yes_only() {
+        let (addr, asked) = node(200, r#"{"version":7}"#);
+        let mut arguments = Arguments {
+            what: What::Drain,
+            argument: Some("n1:1".to_owned()),
+            yes: false,
+            addr: vec![addr],
+            json: false,
+        };
+        let refused = show(&arguments, &mut Vec::new()).unwrap_err().to_string();
+        assert!(refused.contains("--yes") && refused.contains("n1:1"), "{refused}");
+        arguments.yes = true;
+        let mut out = Vec::new();
+        show(&arguments, &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "version  7\n");
+        assert_eq!(asked.join().unwrap(), "POST /cluster/drain HTTP/1.1");
     }
 
     #[test]

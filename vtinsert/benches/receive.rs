@@ -113,6 +113,9 @@ fn cluster(nodes: u64, factor: u64) -> ClusterState {
             slots: (0..1024).map(entry).collect(),
         },
         oldest_day: 0,
+        sealed: Default::default(),
+        placed_at: 0,
+        transfers: Default::default(),
     }
 }
 

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use clap::Parser;
 use common::cluster::{
-    HintCount, NodeAnswers, NodeId, NodeQuery, PeerNode, ReplicaWrite, RequestPart, Slot, StorageNode,
+    HintCount, NodeAnswers, NodeId, NodeQuery, PeerNode, Pull, Pulls, ReplicaWrite, RequestPart, Slot, StorageNode,
 };
 use common::contract::{BatchWrite, QueryContext, QueryError, SpanSink, WriteError};
 use common::ids::{Epoch, RequestId, TenantId};
@@ -110,6 +110,10 @@ impl StorageNode for Target {
 
 #[async_trait]
 impl PeerNode for Target {
+    async fn pull(&self, _: Pull) -> Result<Pulls, WriteError> {
+        Err(WriteError::Unavailable("not asked".into()))
+    }
+
     async fn deliver(&self, write: ReplicaWrite) -> Result<(), WriteError> {
         self.0.write_replica(write, SLOTS).await
     }

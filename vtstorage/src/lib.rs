@@ -7,5 +7,6 @@ pub mod hints;
 pub mod leaf;
 pub mod node;
 pub mod server;
+pub mod transfer;
 
 pub use engine::store::{Engine, StorageConfig};

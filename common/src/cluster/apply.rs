@@ -1,7 +1,9 @@
 //! The meaning of commands: pure, deterministic, without clocks and I/O. A refused command leaves the state as it was.
 
-use super::Settings;
-use super::{ClusterState, Command, Mark, Member, MemberState, NewMember, NodeId, Owners, Placement, PlacementEntry};
+use super::apply_transfers as transfers;
+use super::{
+    ClusterState, Command, Mark, Member, MemberState, NewMember, NodeId, Owners, Placement, PlacementEntry, Settings,
+};
 use crate::ids::Epoch;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -36,6 +38,28 @@ pub enum Event {
     Placed(Epoch),
     Draining(NodeId),
     MemberRemoved(NodeId),
+    /// It takes slots again
+    Rejoined(NodeId),
+    /// Others take its place
+    Away(NodeId),
+    /// Another node, without its data, has taken the place of one
+    Superseded {
+        old: NodeId,
+        new: NodeId,
+    },
+    /// Nothing is written under this epoch and earlier ones any more
+    Sealed(Epoch),
+    TransferPlanned(u64),
+    TransferBegun {
+        id: u64,
+        attempt: u64,
+    },
+    TransferCompleted(u64),
+    TransferCancelled(u64),
+    /// The node gave up what others have
+    Released(NodeId),
+    TransfersPaused(bool),
+    LossAccepted,
 }
 
 /// An accepted command.
@@ -71,6 +95,15 @@ pub enum Refused {
     /// It still holds slots, or is not draining
     #[error("node {0} cannot be removed: it still holds slots or is not draining")]
     InUse(NodeId),
+    #[error("epoch {0:?} is not over")]
+    NotOver(Epoch),
+    #[error("transfers are paused")]
+    Paused,
+    /// There is none of this id, or it was begun anew
+    #[error("there is no transfer {0}, or it was begun anew")]
+    NoTransfer(u64),
+    #[error("bad move: {0}")]
+    BadMove(String),
 }
 
 /// Carries out a command. The version grows by one with each that changes something; the epoch by one with each change
@@ -87,8 +120,14 @@ pub fn apply(state: &mut Option<ClusterState>, command: &Command) -> Result<Appl
         }
         (None, _) => return Err(Refused::NotInitialised),
         (Some(state), command) => {
-            let events = change(state, command)?;
+            let mut events = change(state, command)?;
+            if !events.is_empty() {
+                events.extend(transfers::settle(state));
+            }
             state.version += u64::from(!events.is_empty());
+            if events.iter().any(|event| matches!(event, Event::Placed(_))) {
+                state.placed_at = state.version;
+            }
             events
         }
     };
@@ -117,6 +156,9 @@ fn init(command: &Command) -> Result<ClusterState, Refused> {
         members: Default::default(),
         placement: Placement::default(),
         oldest_day: 0,
+        sealed: Epoch(0),
+        placed_at: 1,
+        transfers: Default::default(),
     };
     for member in members {
         add_member(&mut state, member)?;
@@ -176,18 +218,37 @@ fn change(state: &mut ClusterState, command: &Command) -> Result<Vec<Event>, Ref
             Ok(when(before != MemberState::Draining, Event::Draining(*node)))
         }
         Command::Remove { node } => remove(state, *node),
+        Command::Rejoin { node } => transfers::rejoin(state, *node),
+        Command::SetAway { node } => transfers::set_away(state, *node),
+        Command::Supersede { old, member, last_day } => supersede(state, *old, member, *last_day),
+        command => change_moves(state, command),
     }
 }
 
-fn when(changed: bool, event: Event) -> Vec<Event> {
+fn change_moves(state: &mut ClusterState, command: &Command) -> Result<Vec<Event>, Refused> {
+    match command {
+        Command::Seal { epoch } => transfers::seal(state, *epoch),
+        Command::PlanMoves(moves) => transfers::plan_moves(state, moves),
+        Command::BeginTransfer { id } => transfers::begin(state, *id),
+        Command::CompleteTransfer { id, attempt } => transfers::complete(state, *id, *attempt),
+        Command::CancelTransfer { id } => Ok(transfers::cancel(state, *id)),
+        Command::Release { slots, epochs, node } => transfers::release(state, slots, *epochs, *node),
+        Command::PauseTransfers { paused } => Ok(transfers::pause(state, *paused)),
+        Command::AcceptLoss => Ok(transfers::accept_loss(state)),
+        // The others are the caller's.
+        _ => Ok(Vec::new()),
+    }
+}
+
+pub(super) fn when(changed: bool, event: Event) -> Vec<Event> {
     if changed { vec![event] } else { Vec::new() }
 }
 
-fn known(state: &ClusterState, node: NodeId) -> Result<(), Refused> {
-    state.member(node).map(|_| ()).ok_or(Refused::NoMember(node))
+pub(super) fn known(state: &ClusterState, node: NodeId) -> Result<&Member, Refused> {
+    state.member(node).ok_or(Refused::NoMember(node))
 }
 
-fn member_mut(state: &mut ClusterState, node: NodeId) -> Result<&mut Member, Refused> {
+pub(super) fn member_mut(state: &mut ClusterState, node: NodeId) -> Result<&mut Member, Refused> {
     state.members.get_mut(&node).ok_or(Refused::NoMember(node))
 }
 
@@ -222,7 +283,7 @@ fn update_member(state: &mut ClusterState, new: &NewMember, last_day: u32) -> Re
     let mut events = vec![Event::MemberUpdated(new.id)];
     if reborn {
         events.push(mark_anew(member));
-        if forget(state, new.id, last_day) {
+        if forget(state, new.id, new.id, last_day) {
             events.push(Event::Placed(state.epoch));
         }
     }
@@ -242,25 +303,45 @@ fn mark_anew(member: &mut Member) -> Event {
     }
 }
 
-/// Takes a node that has lost everything out of the history. The slots that it owns begin a new epoch with it.
-fn forget(state: &mut ClusterState, node: NodeId, last_day: u32) -> bool {
+/// Takes a node that has lost everything out of the history. The slots that it owns begin a new epoch, with `heir` in
+/// its place, which may be the node itself.
+fn forget(state: &mut ClusterState, node: NodeId, heir: NodeId, last_day: u32) -> bool {
     if !state.placement.names(node) {
         return false;
     }
+    // What it was about to get it has not got, or lost.
+    let is_target = |transfer: &super::Transfer| transfer.of.to == node;
+    state.transfers.running.retain(|_, transfer| !is_target(transfer));
     let next = Epoch(state.epoch.0 + 1);
     for history in &mut state.placement.slots {
         let now = history.last().filter(|entry| entry.replicas.contains(&node)).cloned();
         for entry in history.iter_mut() {
             entry.replicas.retain(|replica| *replica != node);
         }
-        history.extend(now.map(|entry| PlacementEntry {
-            from: next,
-            after_day: last_day,
-            ..entry
+        history.extend(now.map(|mut entry| {
+            let place = entry.replicas.iter_mut().find(|replica| **replica == node);
+            place.into_iter().for_each(|replica| *replica = heir);
+            PlacementEntry {
+                from: next,
+                after_day: last_day,
+                ..entry
+            }
         }));
     }
     state.epoch = next;
     true
+}
+
+fn supersede(state: &mut ClusterState, old: NodeId, new: &NewMember, last_day: u32) -> Result<Vec<Event>, Refused> {
+    if known(state, old)?.addr != new.addr {
+        return Err(Refused::IsMember(old));
+    }
+    add_member(state, new)?;
+    let placed = forget(state, old, new.id, last_day);
+    state.members.remove(&old);
+    let mut events = vec![Event::Superseded { old, new: new.id }];
+    events.extend(when(placed, Event::Placed(state.epoch)));
+    Ok(events)
 }
 
 fn mark(state: &mut ClusterState, node: NodeId) -> Result<Vec<Event>, Refused> {
@@ -347,7 +428,7 @@ fn check_owners(state: &ClusterState, owners: &Owners) -> Result<(), Refused> {
         if replicas.is_empty() || distinct.len() < replicas.len() {
             return Err(Refused::BadPlacement(format!("the nodes of slot {slot}: {replicas:?}")));
         }
-        replicas.iter().try_for_each(|node| known(state, *node))?;
+        replicas.iter().try_for_each(|node| known(state, *node).map(|_| ()))?;
     }
     Ok(())
 }
@@ -381,8 +462,8 @@ fn replace_owners(
 }
 
 fn remove(state: &mut ClusterState, node: NodeId) -> Result<Vec<Event>, Refused> {
-    let draining = member_mut(state, node)?.state == MemberState::Draining;
-    if !draining || state.placement.names(node) {
+    let leaving = member_mut(state, node)?.state != MemberState::Active;
+    if !leaving || state.placement.names(node) {
         return Err(Refused::InUse(node));
     }
     state.members.remove(&node);

@@ -1,6 +1,6 @@
 //! What may be asked of the replicated state: each change of it is one command.
 
-use super::{ClusterId, Incarnation, NodeId, Owners, Settings};
+use super::{ClusterId, Incarnation, Move, NodeId, Owners, Settings, SlotSet};
 use crate::ids::Epoch;
 use serde::{Deserialize, Serialize};
 
@@ -65,4 +65,37 @@ pub enum Command {
     Drain { node: NodeId },
     /// A node that holds nothing leaves.
     Remove { node: NodeId },
+    /// A member that drains or was away takes slots again.
+    Rejoin { node: NodeId },
+    /// A member has not been heard of for long.
+    SetAway { node: NodeId },
+    /// A node without data has come to the address of a member whose disk is lost, and takes its place.
+    Supersede {
+        old: NodeId,
+        member: NewMember,
+        /// The latest day that a span written so far may be of
+        last_day: u32,
+    },
+    /// Nothing is written under this epoch and earlier ones any more.
+    Seal { epoch: Epoch },
+    /// Moves to be made: all of them, or none.
+    PlanMoves(Vec<Move>),
+    /// The target of a transfer begins it, or begins it again.
+    BeginTransfer { id: u64 },
+    /// The target of a transfer has all that its source has.
+    CompleteTransfer { id: u64, attempt: u64 },
+    /// A transfer is given up.
+    CancelTransfer { id: u64 },
+    /// A node that no longer owns slots gives up what was written while it did; the owners have it.
+    Release {
+        slots: SlotSet,
+        epochs: (Epoch, Epoch),
+        node: NodeId,
+    },
+    /// Whether transfers are held up.
+    PauseTransfers { paused: bool },
+    /// What is on no node any more is not missed any longer.
+    AcceptLoss,
+    /// Changes nothing: whoever gets its answer knows the version that all before it have come to.
+    Barrier,
 }

@@ -4,6 +4,7 @@
 mod apply;
 #[cfg(test)]
 mod apply_tests;
+mod apply_transfers;
 mod calls;
 mod command;
 mod digest;
@@ -17,6 +18,10 @@ mod read_plan_tests;
 mod ring;
 mod slots;
 mod state;
+mod transfer;
+mod transfer_plan;
+#[cfg(test)]
+mod transfer_tests;
 
 pub use apply::{Applied, Event, Refused, apply};
 pub use calls::{
@@ -26,9 +31,11 @@ pub use command::{Command, NewMember};
 pub use digest::SlotDigest;
 pub use ids::{ClusterId, Incarnation, NodeId, Slot};
 pub use node::{Mark, Member, MemberState};
-pub use peer::{HintCount, PeerNode};
+pub use peer::{HintCount, PeerNode, Pull, Pulled, Pulls};
 pub use place::place;
 pub use read_plan::{ReadPlan, plan_reads};
 pub use ring::Ring;
 pub use slots::SlotSet;
 pub use state::{ClusterState, Owners, Placement, PlacementEntry, Settings};
+pub use transfer::{Move, Transfer, Transfers};
+pub use transfer_plan::{MoveLimits, Moves, Release, plan_moves};

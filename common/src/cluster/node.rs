@@ -10,6 +10,8 @@ pub enum MemberState {
     Active,
     /// Keeps what it has and takes no new slots, until it holds none.
     Draining,
+    /// It has not been heard of for long: others take its place, until it is back.
+    Away,
 }
 
 /// The node misses something that was acknowledged: reads go to others until it has caught up.

@@ -31,6 +31,16 @@ impl Scope {
         self.ranges.iter().all(|range| range.slots.is_empty())
     }
 
+    /// The slots of which an epoch is in it.
+    pub fn slots_at(&self, epoch: Epoch) -> SlotSet {
+        let ranges = self.ranges.iter();
+        let held = ranges.filter(|range| range.epochs.0 <= epoch && epoch <= range.epochs.1);
+        held.fold(SlotSet::new(), |mut all, range| {
+            all.extend(&range.slots);
+            all
+        })
+    }
+
     /// The slots of which some epochs are in it.
     pub fn slot_set(&self) -> SlotSet {
         self.ranges.iter().fold(SlotSet::new(), |mut all, range| {
@@ -126,11 +136,8 @@ type Epochs = (Epoch, Epoch);
 
 /// The replicas of a slot between two epochs, oldest first.
 fn stretches(placement: &Placement, slot: Slot, (first, last): Epochs) -> impl Iterator<Item = (Epochs, &[NodeId])> {
-    let history = placement.history(slot);
-    let ends = history.iter().skip(1).map(|next| next.from.0.saturating_sub(1));
-    let entries = history.iter().zip(ends.chain([u32::MAX]));
-    entries.filter_map(move |(entry, end)| {
-        let epochs = (entry.from.max(first), Epoch(end).min(last));
+    placement.stretches(slot).filter_map(move |((from, end), entry)| {
+        let epochs = (from.max(first), end.min(last));
         (epochs.0 <= epochs.1).then_some((epochs, entry.replicas.as_slice()))
     })
 }

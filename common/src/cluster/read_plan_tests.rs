@@ -49,6 +49,9 @@ fn state(histories: &[Steps]) -> ClusterState {
             slots: histories.iter().map(history).collect(),
         },
         oldest_day: 0,
+        sealed: Default::default(),
+        placed_at: 0,
+        transfers: Default::default(),
     }
 }
 

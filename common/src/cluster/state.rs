@@ -1,6 +1,6 @@
 //! The replicated state of a cluster: small, and the same on every node at the same version.
 
-use super::{ClusterId, Member, NodeId, Slot};
+use super::{ClusterId, Member, NodeId, Slot, Transfers};
 use crate::ids::Epoch;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -66,6 +66,14 @@ impl Placement {
             .map_or(&[], |entry| entry.replicas.as_slice())
     }
 
+    /// The entries of a slot, each with its first and last epoch; the last one has no end.
+    pub fn stretches(&self, slot: Slot) -> impl Iterator<Item = ((Epoch, Epoch), &PlacementEntry)> {
+        let history = self.history(slot);
+        let ends = history.iter().skip(1).map(|next| next.from.0.saturating_sub(1));
+        let entries = history.iter().zip(ends.chain([u32::MAX]));
+        entries.map(|(entry, end)| ((entry.from, Epoch(end)), entry))
+    }
+
     /// Where spans of `slot` go now.
     pub fn owners(&self, slot: Slot) -> &[NodeId] {
         self.history(slot).last().map_or(&[], |entry| entry.replicas.as_slice())
@@ -85,6 +93,16 @@ pub struct ClusterState {
     pub placement: Placement,
     /// The first day (days since 1970-01-01, UTC) whose spans are kept
     pub oldest_day: u32,
+    /// Nothing is written under this epoch and earlier ones any more, not even as a hint. The state of an earlier
+    /// release has none: 0, under which nothing is written in a cluster.
+    #[serde(default)]
+    pub sealed: Epoch,
+    /// The version with which the present epoch began
+    #[serde(default)]
+    pub placed_at: u64,
+    /// A matter of the storage nodes: others see none
+    #[serde(default)]
+    pub transfers: Transfers,
 }
 
 impl ClusterState {

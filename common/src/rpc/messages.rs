@@ -22,19 +22,11 @@ pub fn query_request(query: &NodeQuery, context: &QueryContext) -> Result<QueryR
             "the query is larger than {MAX_PLAN} bytes"
         )));
     }
-    let range = |range: &ScopeRange| proto::ScopeRange {
-        first_epoch: range.epochs.0.0,
-        last_epoch: range.epochs.1.0,
-        slots: range.slots.to_bytes().into(),
-    };
     Ok(QueryRequest {
         schema: SCHEMA,
         plan: plan.into(),
         version: query.version,
-        scope: Some(proto::Scope {
-            slots: query.scope.slots.into(),
-            ranges: query.scope.ranges.iter().map(range).collect(),
-        }),
+        scope: Some(scope_to(&query.scope)),
         timeout_micros: u64::try_from(context.remaining().as_micros()).unwrap_or(u64::MAX),
         memory_limit: context.memory_limit() as u64,
     })
@@ -62,7 +54,19 @@ pub fn query_of(request: &QueryRequest, memory_limit: usize) -> Result<(NodeQuer
     Ok((query, context))
 }
 
-fn scope_of(scope: Option<&proto::Scope>) -> Option<Scope> {
+pub(super) fn scope_to(scope: &Scope) -> proto::Scope {
+    let range = |range: &ScopeRange| proto::ScopeRange {
+        first_epoch: range.epochs.0.0,
+        last_epoch: range.epochs.1.0,
+        slots: range.slots.to_bytes().into(),
+    };
+    proto::Scope {
+        slots: scope.slots.into(),
+        ranges: scope.ranges.iter().map(range).collect(),
+    }
+}
+
+pub(super) fn scope_of(scope: Option<&proto::Scope>) -> Option<Scope> {
     let scope = scope?;
     let range = |range: &proto::ScopeRange| {
         Some(ScopeRange {

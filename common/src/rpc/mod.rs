@@ -13,6 +13,7 @@ pub mod messages;
 mod node;
 mod nodes;
 pub mod proto;
+pub mod pull_frames;
 mod state;
 pub mod status;
 #[cfg(test)]

@@ -5,13 +5,14 @@ use super::channel::connect_lazily;
 use super::credentials::{Credentials, PROTOCOL, Speaking, check_answer};
 use super::proto::storage_client::StorageClient;
 use super::proto::{
-    AnswerFrame, ConfirmNoHintsRequest, HelloRequest, HelloResponse, HintsForRequest, MarkRequest, SnapshotRequest,
-    StateFrame,
+    AnswerFrame, ConfirmNoHintsRequest, HelloRequest, HelloResponse, HintsForRequest, MarkRequest, PullFrame,
+    SnapshotRequest, StateFrame,
 };
+use super::pull_frames::{self, PullAssembly};
 use super::{MAX_MESSAGE, MAX_STATE, messages, status, write_frames};
 use crate::cluster::{
-    ClusterId, ClusterState, HintCount, Incarnation, NodeAnswers, NodeId, NodePart, NodeQuery, PeerNode, ReplicaWrite,
-    StorageNode,
+    ClusterId, ClusterState, HintCount, Incarnation, NodeAnswers, NodeId, NodePart, NodeQuery, PeerNode, Pull, Pulled,
+    Pulls, ReplicaWrite, StorageNode,
 };
 use crate::contract::{QueryContext, QueryError, WriteError};
 use async_trait::async_trait;
@@ -188,6 +189,31 @@ impl PeerNode for RemoteNode {
         let confirmed = answered(self.client.clone().confirm_no_hints(request).await)?;
         Ok(confirmed.none)
     }
+
+    async fn pull(&self, pull: Pull) -> Result<Pulls, WriteError> {
+        let request = pull_frames::request(&pull);
+        let frames = answered(self.client.clone().pull(request).await)?;
+        Ok(pulls(frames).boxed())
+    }
+}
+
+fn pulls(frames: Streaming<PullFrame>) -> impl futures::Stream<Item = Result<Pulled, WriteError>> + Send {
+    let incoming = Some((frames, PullAssembly::default()));
+    stream::unfold(incoming, |incoming| async move {
+        let (mut frames, mut assembly) = incoming?;
+        loop {
+            let added = match frames.message().await {
+                Ok(Some(frame)) => assembly.add(frame),
+                Ok(None) => return None,
+                Err(status) => Err(status::to_write(&status)),
+            };
+            match added {
+                Ok(None) => {}
+                Ok(Some(pulled)) => return Some((Ok(pulled), Some((frames, assembly)))),
+                Err(error) => return Some((Err(error), None)),
+            }
+        }
+    })
 }
 
 fn answered<T>(response: Result<Response<T>, Status>) -> Result<T, WriteError> {

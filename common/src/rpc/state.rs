@@ -32,6 +32,9 @@ fn message(state: &ClusterState) -> proto::ClusterState {
         members,
         placement,
         oldest_day,
+        sealed,
+        placed_at,
+        transfers: _,
     } = state;
     let Settings {
         replication_factor,
@@ -50,6 +53,8 @@ fn message(state: &ClusterState) -> proto::ClusterState {
         members: members.values().map(member_message).collect(),
         placement: placement.slots.iter().map(|history| history_message(history)).collect(),
         oldest_day: *oldest_day,
+        sealed: sealed.0,
+        placed_at: *placed_at,
     }
 }
 
@@ -70,6 +75,7 @@ fn member_message(member: &Member) -> proto::Member {
         zone: zone.clone(),
         incarnation: id_to(incarnation.0),
         draining: *state == MemberState::Draining,
+        away: *state == MemberState::Away,
         mark: mark.map(|Mark { generation, closing }| proto::Mark { generation, closing }),
         generation: *generation,
         full: *full,
@@ -104,6 +110,9 @@ fn state_of(state: proto::ClusterState) -> Result<ClusterState, &'static str> {
             slots: state.placement.into_iter().map(history_of).collect(),
         },
         oldest_day: state.oldest_day,
+        sealed: Epoch(state.sealed),
+        placed_at: state.placed_at,
+        transfers: Default::default(),
     })
 }
 
@@ -125,9 +134,10 @@ fn member_of(member: proto::Member) -> Result<Member, &'static str> {
         addr: member.addr,
         zone: member.zone,
         incarnation: Incarnation(id_of(&member.incarnation).ok_or("an incarnation has 16 bytes")?),
-        state: match member.draining {
-            true => MemberState::Draining,
-            false => MemberState::Active,
+        state: match (member.draining, member.away) {
+            (true, _) => MemberState::Draining,
+            (false, true) => MemberState::Away,
+            (false, false) => MemberState::Active,
         },
         mark: member.mark.map(|mark| Mark {
             generation: mark.generation,

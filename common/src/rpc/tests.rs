@@ -236,6 +236,9 @@ prop_compose! {
                 slots: placement.into_iter().map(|history| history.into_iter().map(entry).collect()).collect(),
             },
             oldest_day,
+            sealed: Epoch(oldest_day / 2),
+            placed_at: u64::from(oldest_day) + 1,
+            transfers: Default::default(),
         }
     }
 }

@@ -111,6 +111,11 @@ impl Assembly {
         self.check()
     }
 
+    /// Whether all of the payload is there.
+    pub fn is_whole(&self) -> bool {
+        self.length() == self.head.payload_length as usize
+    }
+
     /// The write, and whom it is a hint for with the generation of that node's mark.
     ///
     /// # Errors
@@ -136,12 +141,15 @@ impl Assembly {
         Ok((write, head.hint.map(|hint| (NodeId(hint.node), hint.generation))))
     }
 
-    fn check(&self) -> Result<(), WriteError> {
-        let length = match &self.payload {
+    fn length(&self) -> usize {
+        match &self.payload {
             Payload::One(payload) => payload.len(),
             Payload::Many(payload) => payload.len(),
-        };
-        match length <= self.head.payload_length as usize {
+        }
+    }
+
+    fn check(&self) -> Result<(), WriteError> {
+        match self.length() <= self.head.payload_length as usize {
             true => Ok(()),
             false => Err(invalid("its payload is longer than its head says")),
         }

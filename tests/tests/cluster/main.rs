@@ -2,8 +2,14 @@
 //! fails beyond one retry, no read is short without saying so, and afterwards everything is there once.
 
 mod cut_network;
+mod drained;
+mod grown_from_one;
+mod joined;
 mod killed_front_nodes;
+mod killed_in_transfer;
 mod killed_leader;
 mod killed_storage_node;
+mod lost_disk;
+mod replication_factor;
 mod rolling_restart;
 mod under_load;

@@ -22,7 +22,7 @@ use tokio::time::{sleep, timeout};
 use vtinsert::cluster::{ReplicatedSink, ReplicationConfig};
 use vtselect::query::cluster::ClusterSource;
 
-const TENANT: TenantId = TenantId(0);
+pub const TENANT: TenantId = TenantId(0);
 const WRITERS: u64 = 3;
 /// Longer than any query may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -49,18 +49,7 @@ impl Request {
             let trace = trace_id(seed, number / 2 * 3 + n % 3);
             (trace, SpanId((number * 10 + n + 1).to_be_bytes()))
         };
-        let scope = ScopeSpans {
-            spans,
-            ..ScopeSpans::default()
-        };
-        let group = ResourceSpans {
-            scope_spans: vec![scope],
-            ..ResourceSpans::default()
-        };
-        let request = ExportTraceServiceRequest {
-            resource_spans: vec![group],
-        };
-        let otlp = Bytes::from(request.encode_to_vec());
+        let otlp = encoded(spans);
         Self {
             batch: BatchWrite {
                 tenant: TENANT,
@@ -70,6 +59,32 @@ impl Request {
             spans: (0..6).map(identity).collect(),
         }
     }
+}
+
+fn encoded(spans: Vec<OtlpSpan>) -> Bytes {
+    let scope = ScopeSpans {
+        spans,
+        ..ScopeSpans::default()
+    };
+    let group = ResourceSpans {
+        scope_spans: vec![scope],
+        ..ResourceSpans::default()
+    };
+    let request = ExportTraceServiceRequest {
+        resource_spans: vec![group],
+    };
+    Bytes::from(request.encode_to_vec())
+}
+
+/// Spans such as clients send, as a message.
+pub fn message_of(spans: &[&Span]) -> Bytes {
+    let span = |span: &&Span| OtlpSpan {
+        trace_id: span.trace_id.0.to_vec(),
+        span_id: span.span_id.0.to_vec(),
+        name: span.name.to_string(),
+        ..OtlpSpan::default()
+    };
+    encoded(spans.iter().map(span).collect())
 }
 
 fn trace_id(seed: u64, number: u64) -> TraceId {

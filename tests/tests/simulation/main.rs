@@ -1,4 +1,4 @@
-//! A cluster on a simulated network and a simulated clock: three storage nodes, insert and select hosts, and faults that
+//! A cluster on a simulated network and a simulated clock: three storage nodes and one that joins them, insert and select hosts, and faults that
 //! follow from a seed: crashes that take what was not synced, partitions also in one direction, messages that are lost,
 //! held back and overtaken.
 //!

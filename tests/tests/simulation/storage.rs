@@ -4,17 +4,24 @@ use super::dice::Dice;
 use super::store::Store;
 use super::wire::{Callee, PORT, Wire};
 use async_trait::async_trait;
-use common::cluster::{Incarnation, PeerNode, Settings};
+use common::cluster::{Incarnation, MoveLimits, PeerNode, Settings};
+use common::config::{ByteSize, Period};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::sleep;
 use vtstorage::cluster::disk::MemoryDisk;
-use vtstorage::cluster::{About, ClusterNode, ConsensusConfig, Membership, Names, Search};
+use vtstorage::cluster::{About, ClusterNode, ConsensusConfig, Membership, MoveConfig, Names, Search};
 use vtstorage::hints::{HintDelivery, Route};
 use vtstorage::node::LocalNode;
+use vtstorage::transfer::{TransferConfig, Transfers};
 
 pub const SLOTS: u16 = 16;
+/// So many nodes make the cluster; others join it.
+pub const FOUNDERS: usize = 3;
+/// How long epochs stay open: as in production longer than requests may take.
+const GRACE: Duration = Duration::from_secs(20);
 
 /// The nodes that run, by host.
 pub type Running = Arc<Mutex<BTreeMap<String, Arc<ClusterNode>>>>;
@@ -36,6 +43,8 @@ pub struct Seat {
     disk: Arc<MemoryDisk>,
     incarnation: Incarnation,
     peers: Vec<String>,
+    /// When it comes, after the start of the simulation
+    comes: Duration,
 }
 
 pub fn addr(host: &str) -> String {
@@ -49,7 +58,11 @@ impl Seat {
             store: Store::new(Dice::new(seed, 100 + at as u64)),
             disk: Arc::new(MemoryDisk::with_delay(Duration::from_millis(2))),
             incarnation: Incarnation(at as u128 + 1),
-            peers: hosts.iter().map(|host| addr(host)).collect(),
+            peers: hosts.iter().take(FOUNDERS).map(|host| addr(host)).collect(),
+            comes: match at < FOUNDERS {
+                true => Duration::ZERO,
+                false => Duration::from_secs(10) + Dice::new(seed, 200 + at as u64).millis(1, 20_000),
+            },
         }
     }
 
@@ -61,6 +74,7 @@ impl Seat {
 
     /// Runs the node until it cannot go on.
     pub async fn run(self, wire: Wire, running: Running) -> turmoil::Result {
+        sleep(self.comes.saturating_sub(turmoil::sim_elapsed().unwrap_or_default())).await;
         let membership = Membership {
             about: About {
                 addr: addr(&self.host),
@@ -79,6 +93,11 @@ impl Seat {
                 names: Arc::new(AsGiven),
             },
             consensus: ConsensusConfig::default(),
+            moves: MoveConfig {
+                limits: MoveLimits { per_node: 2, slots: 3 },
+                grace: GRACE,
+                repair_after: None,
+            },
             disk: self.disk,
             peers: Arc::new(wire.clone()),
             store: Arc::new(self.store.clone()),
@@ -89,9 +108,13 @@ impl Seat {
             Arc::new(self.store.clone()),
             self.store.clone(),
             cluster.clone(),
+            GRACE,
         ));
+        let route = route(cluster.clone(), wire.clone());
+        let transfers = transfers();
+        let _transfers = Transfers::start(cluster.clone(), Arc::new(self.store.clone()), route.clone(), &transfers);
         tokio::spawn(follow(cluster.clone(), local.clone()));
-        let _delivery = HintDelivery::start(self.store, route(cluster.clone(), wire.clone()), 0);
+        let _delivery = HintDelivery::start(self.store, route, 0);
         let callee = Arc::new(Callee {
             cluster: cluster.clone(),
             local,
@@ -100,6 +123,17 @@ impl Seat {
             served = wire.serve(callee) => Ok(served?),
             why = cluster.failed() => Err(why.into()),
         }
+    }
+}
+
+/// As fast as it goes.
+fn transfers() -> TransferConfig {
+    TransferConfig {
+        cluster_transfer_bytes_per_second: ByteSize::mib(0),
+        cluster_transfers_per_node: 2,
+        cluster_transfer_slots: 3,
+        cluster_repair_after: Period::from_secs(0),
+        cluster_epoch_grace: Period::from_secs(GRACE.as_secs()),
     }
 }
 

@@ -1,8 +1,11 @@
 //! The engine of a simulated node: spans and hints in memory, and a disk of which a crash takes what was not synced.
 
+use super::clients::{self, TENANT};
 use super::dice::Dice;
 use async_trait::async_trait;
-use common::cluster::{HintCount, NodeAnswers, NodeId, NodePart, ReplicaWrite, Scope, Slot};
+use common::cluster::{
+    HintCount, NodeAnswers, NodeId, NodePart, ReplicaWrite, RequestPart, Scope, Slot, SlotDigest, SlotSet,
+};
 use common::contract::{QueryContext, QueryError, WriteError};
 use common::ids::{Epoch, RequestId, SpanId, TraceId};
 use common::memory;
@@ -20,6 +23,7 @@ use vtstorage::cluster::LocalStore;
 use vtstorage::engine::error::StorageError;
 use vtstorage::engine::store::Hint;
 use vtstorage::hints::HintQueue;
+use vtstorage::leaf::Exports;
 use vtstorage::node::ReplicaStore;
 
 /// A span and where it belongs.
@@ -30,11 +34,18 @@ struct Kept {
     span: Span,
 }
 
+impl Kept {
+    fn is_in(&self, scope: &Scope) -> bool {
+        scope.slots_at(self.epoch).contains(self.slot)
+    }
+}
+
 #[derive(Clone)]
 enum Change {
     Store(RequestId, Slot, Vec<Kept>),
     Keep(NodeId, u64, ReplicaWrite),
     Drop(NodeId, Vec<u64>),
+    Discard(Scope),
 }
 
 #[derive(Clone, Default)]
@@ -62,6 +73,7 @@ impl Contents {
                     hints.remove(&number);
                 }
             }
+            Change::Discard(scope) => self.spans.retain(|kept| !kept.is_in(&scope)),
         }
     }
 }
@@ -185,6 +197,26 @@ fn parts(write: &ReplicaWrite, slots: u16) -> Result<Vec<Change>, WriteError> {
     Ok(changes)
 }
 
+/// Spans of one epoch as they are given for a transfer.
+fn message(epoch: Epoch, kept: &[&Kept]) -> ReplicaWrite {
+    let spans: Vec<&Span> = kept.iter().map(|kept| &kept.span).collect();
+    let otlp = clients::message_of(&spans);
+    let slots: SlotSet = kept.iter().map(|kept| kept.slot).collect();
+    let length = otlp.len() as u32;
+    ReplicaWrite {
+        tenant: TENANT,
+        epoch,
+        parts: vec![RequestPart {
+            id: RequestId::default(),
+            slots,
+            bytes: length,
+        }],
+        length,
+        payload: otlp,
+        compressed: false,
+    }
+}
+
 #[async_trait]
 impl ReplicaStore for Store {
     async fn write(&self, write: ReplicaWrite, slots: u16) -> Result<(), WriteError> {
@@ -194,7 +226,7 @@ impl ReplicaStore for Store {
             let disk = self.disk.lock();
             let is_new = |change: &Change| match change {
                 Change::Store(request, slot, _) => !disk.live.seen.contains(&(*request, *slot)),
-                Change::Keep(..) | Change::Drop(..) => true,
+                Change::Keep(..) | Change::Drop(..) | Change::Discard(_) => true,
             };
             changes.retain(is_new);
         }
@@ -205,17 +237,59 @@ impl ReplicaStore for Store {
 
     fn query(&self, plan: Plan, scope: Scope, context: QueryContext) -> Result<NodeAnswers, QueryError> {
         let disk = self.disk.lock();
-        let in_scope = |kept: &&Kept| {
-            let mut ranges = scope.ranges.iter();
-            matches!(plan.shape, Shape::Catalogue(_))
-                || ranges.any(|range| {
-                    (range.epochs.0..=range.epochs.1).contains(&kept.epoch) && range.slots.contains(kept.slot)
-                })
-        };
+        let in_scope = |kept: &&Kept| matches!(plan.shape, Shape::Catalogue(_)) || kept.is_in(&scope);
         let spans = disk.live.spans.iter().filter(in_scope);
         let spans: Vec<Span> = spans.map(|kept| kept.span.clone()).collect();
         let answer = memory::answer(&plan, &spans, &context)?;
         Ok(stream::iter([Ok(NodePart::Part(answer)), Ok(NodePart::End { in_sync: true })]).boxed())
+    }
+
+    /// A message for each few spans.
+    fn export(&self, scope: Scope) -> Exports {
+        let disk = self.disk.lock();
+        let mut by_epoch: BTreeMap<Epoch, Vec<&Kept>> = BTreeMap::new();
+        for kept in disk.live.spans.iter().filter(|kept| kept.is_in(&scope)) {
+            by_epoch.entry(kept.epoch).or_default().push(kept);
+        }
+        let messages = by_epoch
+            .iter()
+            .flat_map(|(epoch, kept)| kept.chunks(3).map(|kept| message(*epoch, kept)));
+        let messages: Vec<_> = messages.map(Ok).collect();
+        stream::iter(messages).boxed()
+    }
+
+    async fn digest(&self, scope: Scope) -> Result<BTreeMap<Slot, SlotDigest>, StorageError> {
+        let disk = self.disk.lock();
+        let mut identities: BTreeMap<Slot, BTreeSet<(TraceId, SpanId)>> = BTreeMap::new();
+        for kept in disk.live.spans.iter().filter(|kept| kept.is_in(&scope)) {
+            let identity = (kept.span.trace_id, kept.span.span_id);
+            identities.entry(kept.slot).or_default().insert(identity);
+        }
+        let digest = |(slot, identities): (Slot, BTreeSet<(TraceId, SpanId)>)| {
+            let hash = |(trace, span): &(TraceId, SpanId)| trace.hash() ^ u64::from_be_bytes(span.0).rotate_left(17);
+            let sum = identities.iter().fold(0u64, |sum, id| sum.wrapping_add(hash(id)));
+            let spans = identities.len() as u64;
+            (slot, SlotDigest { spans, sum })
+        };
+        Ok(identities.into_iter().map(digest).collect())
+    }
+
+    async fn discard(&self, scope: Scope) -> Result<u64, StorageError> {
+        let _turn = self.turn.lock().await;
+        let before = self.disk.lock().live.spans.len();
+        self.change([Change::Discard(scope)]);
+        let left = self.disk.lock().live.spans.len();
+        Store::sync(self).await;
+        Ok((before - left) as u64)
+    }
+
+    async fn sync(&self) -> Result<(), StorageError> {
+        Store::sync(self).await;
+        Ok(())
+    }
+
+    fn epochs(&self) -> BTreeSet<Epoch> {
+        self.disk.lock().live.spans.iter().map(|kept| kept.epoch).collect()
     }
 }
 

@@ -5,7 +5,8 @@
 
 use async_trait::async_trait;
 use common::cluster::{
-    Command, HintCount, NewMember, NodeAnswers, NodeId, NodePart, NodeQuery, PeerNode, ReplicaWrite, StorageNode,
+    Command, HintCount, NewMember, NodeAnswers, NodeId, NodePart, NodeQuery, PeerNode, Pull, Pulls, ReplicaWrite,
+    StorageNode,
 };
 use common::contract::{QueryContext, QueryError, WriteError};
 use futures::StreamExt as _;
@@ -171,9 +172,10 @@ node_calls! {
     deliver(write: ReplicaWrite) -> (), WriteError;
     hints_for(target: NodeId) -> HintCount, WriteError;
     confirm_no_hints(target: NodeId, generation: u64, version: u64) -> bool, WriteError;
+    pull(pull: Pull) -> Pulls, WriteError;
 }
 
-/// The node's answers; those of a query are gathered before they are sent.
+/// The node's answers; those of a query or a pull are gathered before they are sent.
 impl Callee {
     async fn write(&self, write: ReplicaWrite) -> Result<(), WriteError> {
         self.local.write(write).await
@@ -202,5 +204,10 @@ impl Callee {
 
     async fn confirm_no_hints(&self, target: NodeId, generation: u64, version: u64) -> Result<bool, WriteError> {
         PeerNode::confirm_no_hints(&*self.local, target, generation, version).await
+    }
+
+    async fn pull(&self, pull: Pull) -> Result<Pulls, WriteError> {
+        let pulled: Vec<_> = self.local.pull(pull).await?.collect().await;
+        Ok(stream::iter(pulled).boxed())
     }
 }

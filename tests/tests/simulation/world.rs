@@ -4,7 +4,7 @@ use super::clients::{self, Load};
 use super::dice::Dice;
 use super::faults::{Fault, Planned, plan};
 use super::record::{Counts, Record};
-use super::storage::{Running, SLOTS, Seat, addr};
+use super::storage::{FOUNDERS, Running, SLOTS, Seat, addr};
 use super::wire::Wire;
 use common::cluster::Slot;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use turmoil::{Builder, Sim};
 const TROUBLE: Duration = Duration::from_secs(40);
 /// How long founding a cluster may take, and healing once nothing goes wrong any more.
 const FOUNDING: Duration = Duration::from_secs(30);
-const HEALING: Duration = Duration::from_secs(60);
+const HEALING: Duration = Duration::from_secs(180);
 const LATENCY: Duration = Duration::from_millis(20);
 const LOSS: f64 = 0.01;
 
@@ -36,19 +36,21 @@ struct World<'a> {
 
 /// Runs the simulation of a seed.
 pub fn run(seed: u64) -> Outcome {
-    let storage: Vec<String> = (1..=3).map(|n| format!("storage-{n}")).collect();
+    let storage: Vec<String> = (1..=4).map(|n| format!("storage-{n}")).collect();
     let clients: Vec<String> = ["insert-1", "insert-2", "select-1", "select-2"]
         .map(str::to_owned)
         .to_vec();
     let mut world = World::new(seed, &storage, &clients);
-    world.until("the cluster is founded", FOUNDING, World::is_in_sync)?;
+    world.until("the cluster is founded", FOUNDING, World::is_founded)?;
     world.open_for_clients(seed, &clients);
     world.trouble(plan(seed, &storage, &clients, TROUBLE))?;
     world.heal();
     world.load.end();
-    world.until("all is written and in sync", HEALING, |world| {
-        world.load.is_written() && world.is_in_sync()
-    })?;
+    world.until(
+        "all is written and in sync, and lies where it belongs",
+        HEALING,
+        |world| world.load.is_written() && world.is_in_sync() && world.is_moved(),
+    )?;
     let complete = world.record.counts().complete;
     // An answer that was asked for before may be among the first ones.
     world.until("complete answers", HEALING, |world| {
@@ -131,6 +133,21 @@ impl World<'_> {
             self.step()?;
         }
         Ok(())
+    }
+
+    fn is_founded(&self) -> bool {
+        let running = self.running.lock();
+        running.len() >= FOUNDERS && running.values().all(|node| node.in_sync())
+    }
+
+    /// Whether all spans lie where those of their slots go now, and no others are left.
+    fn is_moved(&self) -> bool {
+        let running = self.running.lock();
+        let state = running.values().find_map(|node| node.state());
+        state.is_some_and(|state| {
+            let histories = state.placement.slots.iter();
+            histories.into_iter().all(|history| history.len() == 1) && state.transfers.running.is_empty()
+        })
     }
 
     fn is_in_sync(&self) -> bool {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 /// When a mark is this old, the node has no read lease any more: a lease is two seconds long, and none is granted to a node
 /// with a mark.
-const LEASE_END: Duration = Duration::from_millis(2200);
+pub(super) const LEASE_END: Duration = Duration::from_millis(2200);
 
 /// How long one node may take to have a mark committed, a change of leader included.
 const ATTEMPT: Duration = Duration::from_secs(3);

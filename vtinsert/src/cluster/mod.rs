@@ -14,6 +14,7 @@ mod marks;
 mod message;
 mod metrics;
 mod peers;
+mod placing;
 mod repair;
 pub mod route;
 mod sink;

@@ -71,11 +71,16 @@ impl ReplicatedSink {
 impl Repair<'_> {
     /// Marks all owners that miss something, and tries to find somebody who keeps it for them.
     async fn round(&mut self) -> Result<(), WriteError> {
+        self.forget_gone()?;
         let marks = self.missing.keys().map(|target| {
             let refused = self.refused.get(target).copied().unwrap_or(0);
             self.sink.marks.hold(*target, refused)
         });
-        let marks = futures::future::try_join_all(marks).await?;
+        let marks = match futures::future::try_join_all(marks).await {
+            Ok(marks) => marks,
+            Err(_) if self.is_anybody_gone()? => return Ok(()),
+            Err(error) => return Err(error),
+        };
         let missing = std::mem::take(&mut self.missing);
         for ((target, slots), held) in missing.into_iter().zip(marks) {
             self.settled = self.settled.max(held.settled);
@@ -88,6 +93,32 @@ impl Repair<'_> {
             tokio::time::sleep(PAUSE).await;
         }
         Ok(())
+    }
+
+    fn is_anybody_gone(&self) -> Result<bool, WriteError> {
+        let state = self.sink.state()?;
+        Ok(self.missing.keys().any(|target| state.member(*target).is_none()))
+    }
+
+    /// An owner that is no member any more misses nothing: whoever takes its place gets what was written under its epoch
+    /// from the other owners.
+    fn forget_gone(&mut self) -> Result<(), WriteError> {
+        let state = self.sink.state()?;
+        let ledger = &self.ledger;
+        let mut lost = None;
+        self.missing.retain(|target, slots| {
+            let is_member = state.member(*target).is_some();
+            if !is_member && slots.iter().any(|slot| ledger.copies(slot) == 0) {
+                lost = Some(*target);
+            }
+            is_member
+        });
+        match lost {
+            None => Ok(()),
+            Some(node) => Err(WriteError::Unavailable(format!(
+                "node {node} is no longer a member of the cluster, and no other has its spans"
+            ))),
+        }
     }
 
     /// Has hints for one owner kept; returns the slots for which that did not succeed yet.

@@ -6,6 +6,7 @@ use super::cut::{Piece, cut_within};
 use super::ledger::{Share, Verdict, judge};
 use super::marks::{Marks, no_state};
 use super::peers::Peers;
+use super::placing::{Placing, Placings};
 use super::route::Route;
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
@@ -32,7 +33,8 @@ pub struct ReplicatedSink {
     pub(super) min_copies: u8,
     coalescer: Arc<Coalescer>,
     timeout: Duration,
-    /// Of the newest epoch seen
+    placings: Placings,
+    /// Of the epoch that was written under last
     route: ArcSwapOption<Placed>,
 }
 
@@ -55,24 +57,31 @@ impl ReplicatedSink {
                 config.insert_coalesce_bytes.as_usize(),
             ),
             timeout: config.write_timeout.as_duration(),
+            placings: Placings::default(),
             route: ArcSwapOption::empty(),
             view,
             peers,
         }
     }
 
-    /// Sends a batch under the newest epoch; what is refused because that has been closed is sent again under the next.
+    /// Sends a batch under an epoch that all nodes know, and what is refused because that has been closed under the next.
     async fn replicate(&self, batch: &BatchWrite) -> Result<(), WriteError> {
         let mut stale: Option<SlotSet> = None;
+        let mut settled = Instant::now();
         loop {
-            let state = self.state()?;
+            let Placing { state, settled: since } =
+                self.placings.choose(self.state()?, stale.is_some(), Instant::now());
+            settled = settled.max(since);
             let mut route = self.route(&state)?;
             if let Some(stale) = &stale {
                 route = Arc::new(route.limited_to(stale));
             }
             let shares = self.send(batch, state.epoch, Purpose::Replica, route).await?;
             let short = match judge(&shares) {
-                Verdict::Stored => return Ok(()),
+                Verdict::Stored => {
+                    tokio::time::sleep_until(settled).await;
+                    return Ok(());
+                }
                 Verdict::Refused(error) => return Err(error),
                 Verdict::Short(short) => short,
             };
@@ -80,6 +89,7 @@ impl ReplicatedSink {
                 self.repair(batch, state.epoch, short.ledger, short.missing).await?;
             }
             if short.stale.is_empty() {
+                tokio::time::sleep_until(settled).await;
                 return Ok(());
             }
             self.peers.metrics.placed_anew.increment(1);

@@ -8,6 +8,7 @@ use super::propose::{Done, ProposeError};
 use async_trait::async_trait;
 use common::cluster::{Command, NewMember, NodeId, Refused};
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// How long a node waits to come to the state that a count of hints asks for.
 const CATCH_UP: Duration = Duration::from_secs(1);
@@ -42,7 +43,10 @@ impl Peer for Core {
         if member.is_some() {
             self.grantor.hear(request.node, request.healthy);
         }
-        let granted = request.healthy && member.is_some_and(|member| member.in_sync());
+        // Who does not know the present epoch does not know who owns what is written now.
+        let placed_at = state.as_ref().map_or(0, |state| state.placed_at);
+        let up_to_date = request.version >= placed_at;
+        let granted = request.healthy && up_to_date && member.is_some_and(|member| member.in_sync());
         // Who is behind would take members for in sync that are not.
         let is_current = state.as_ref().is_some_and(|state| request.version >= state.version);
         Ok(LeaseReply {
@@ -63,10 +67,8 @@ impl Peer for Core {
             return Err(PeerError::Refused("this node has no cluster".into()));
         };
         if let Some(other) = self.member_at(&member) {
-            return Err(PeerError::Refused(format!(
-                "{} is the address of member {other}, and node {} has not its disk",
-                member.addr, member.id
-            )));
+            self.supersede(other, member).await?;
+            return Ok(Joined { cluster });
         }
         match self.proposer.propose(Command::AddMember(member.clone())).await {
             Ok(_) => {}
@@ -104,6 +106,26 @@ impl Core {
         let mut members = state.members.values();
         let other = members.find(|member| member.addr == new.addr && member.id != new.id);
         other.map(|member| member.id)
+    }
+
+    /// Lets a node take the place of the member whose address it has, if that member is not heard of: its disk is lost. It
+    /// must be that node, and no other, who answers there.
+    async fn supersede(&self, old: NodeId, member: NewMember) -> Result<(), PeerError> {
+        let answering = timeout(CATCH_UP, self.peers.at(&member.addr).introduce()).await;
+        let is_there = matches!(&answering, Ok(Ok(there)) if there.member.id == member.id);
+        if !is_there || self.live.nodes().contains(&old) {
+            return Err(PeerError::Refused(format!(
+                "{} is the address of member {old}, and node {} has not its disk",
+                member.addr, member.id
+            )));
+        }
+        let last_day = self.store.last_day();
+        tracing::warn!(%old, new = %member.id, addr = member.addr, "a node without its disk comes back as another one");
+        let command = Command::Supersede { old, member, last_day };
+        let superseded = self.proposer.propose(command).await;
+        superseded
+            .map(|_: Done| ())
+            .map_err(|error| PeerError::Refused(error.to_string()))
     }
 
     async fn update_member(&self, member: NewMember) -> Result<(), PeerError> {

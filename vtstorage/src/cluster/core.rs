@@ -1,5 +1,6 @@
 //! What the parts of a node's membership share: who the node is, the consensus, the way to other nodes, the lease.
 
+use super::duties::MoveConfig;
 use super::hints::HintGate;
 use super::identity::Identity;
 use super::lease::{Grantor, Live, ReadLease};
@@ -59,6 +60,7 @@ pub(crate) struct Core {
     pub(crate) grantor: Grantor,
     pub(crate) live: Live,
     pub(crate) hints: HintGate,
+    pub(crate) moves: MoveConfig,
     /// Nodes without a cluster that this one has seen while it had none, itself included
     pub(crate) seen: Mutex<BTreeSet<NodeId>>,
     /// Why the node must end

@@ -24,6 +24,7 @@ mod tests;
 
 pub use self::core::{About, LocalStore};
 pub use config::ClusterConfig;
+pub use duties::MoveConfig;
 pub use entry::{Names, Search, SystemNames};
 pub use hints::HintPass;
 pub use lease::LEASE;

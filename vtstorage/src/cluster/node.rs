@@ -2,7 +2,7 @@
 
 use super::core::{About, Core, LocalStore};
 use super::disk::MetaDisk;
-use super::duties;
+use super::duties::{self, MoveConfig};
 use super::entry::{self, Search};
 use super::hints::HintPass;
 use super::identity::Identity;
@@ -19,11 +19,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+/// How long a node waits until what was committed is applied here.
+const CATCH_UP: Duration = Duration::from_secs(5);
+
 /// All that a node needs to be a member.
 pub struct Membership {
     pub about: About,
     pub search: Search,
     pub consensus: ConsensusConfig,
+    /// What this node does about moves while it is the leader
+    pub moves: MoveConfig,
     pub disk: Arc<dyn MetaDisk>,
     pub peers: Arc<dyn Peers>,
     pub store: Arc<dyn LocalStore>,
@@ -62,6 +67,7 @@ impl ClusterNode {
             grantor: Default::default(),
             live: Default::default(),
             hints: Default::default(),
+            moves: membership.moves,
             fatal: watch::Sender::new(None),
         });
         let node = Self {
@@ -181,6 +187,24 @@ impl ClusterNode {
     /// When that is not applied within a second.
     pub async fn confirm_no_hints(&self, target: NodeId, generation: u64, version: u64) -> Result<bool, PeerError> {
         self.core.confirm_no_hints(target, generation, version).await
+    }
+
+    /// Whether the cluster knows this node, with this data, and without a mark.
+    pub fn unmarked(&self) -> bool {
+        self.core.unmarked()
+    }
+
+    /// The state as it is when this is called, or a later one: with all that was carried out before.
+    ///
+    /// # Errors
+    /// When there is no leader, or this node is behind for long.
+    pub async fn newest_state(&self) -> Result<Arc<ClusterState>, ProposeError> {
+        let done = self.propose(Command::Barrier).await?;
+        let behind = || ProposeError::Unavailable("this node is behind".into());
+        match self.wait_version(done.applied.version, CATCH_UP).await {
+            true => self.state().ok_or_else(behind),
+            false => Err(behind()),
+        }
     }
 
     /// Whether what this node answers is complete: it has no mark, and holds a read lease.

@@ -27,5 +27,8 @@ pub(crate) fn state_of(ids: impl IntoIterator<Item = u64>) -> ClusterState {
         members: ids.into_iter().map(|id| (NodeId(id), member(id))).collect(),
         placement: Placement::default(),
         oldest_day: 0,
+        sealed: Default::default(),
+        placed_at: 0,
+        transfers: Default::default(),
     }
 }

@@ -11,4 +11,5 @@ mod tests;
 
 pub use config::HintConfig;
 pub use delivery::{HintDelivery, Route};
+pub(crate) use pace::Pace;
 pub use queue::HintQueue;

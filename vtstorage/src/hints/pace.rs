@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 /// Keeps to a number of bytes per second, over all who ask.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     bytes_per_second: u64,
     /// When the next message may go
     next: Mutex<Option<Instant>>,
@@ -14,7 +14,7 @@ pub(super) struct Pace {
 
 impl Pace {
     /// 0 is as fast as it goes.
-    pub(super) fn new(bytes_per_second: u64) -> Self {
+    pub(crate) fn new(bytes_per_second: u64) -> Self {
         Self {
             bytes_per_second,
             next: Mutex::default(),
@@ -22,7 +22,7 @@ impl Pace {
     }
 
     /// Waits until a message of so many bytes may go.
-    pub(super) async fn wait(&self, bytes: usize) {
+    pub(crate) async fn wait(&self, bytes: usize) {
         if self.bytes_per_second > 0 {
             let at = self.admit(Instant::now(), bytes);
             tokio::time::sleep_until(at).await;

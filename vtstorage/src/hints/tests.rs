@@ -5,7 +5,7 @@ use crate::engine::store::testing::{assert_holds, message, open, spans, trace_id
 use crate::engine::store::{Engine, HintStore};
 use async_trait::async_trait;
 use common::cluster::{
-    HintCount, NodeAnswers, NodeId, NodeQuery, PeerNode, ReplicaWrite, RequestPart, Slot, StorageNode,
+    HintCount, NodeAnswers, NodeId, NodeQuery, PeerNode, Pull, Pulls, ReplicaWrite, RequestPart, Slot, StorageNode,
 };
 use common::contract::{QueryContext, QueryError, WriteError};
 use common::ids::{Epoch, RequestId, TenantId};
@@ -61,6 +61,10 @@ impl StorageNode for Node {
 
 #[async_trait]
 impl PeerNode for Node {
+    async fn pull(&self, _: Pull) -> Result<Pulls, WriteError> {
+        Err(unused())
+    }
+
     async fn deliver(&self, write: ReplicaWrite) -> Result<(), WriteError> {
         let ids = write.parts.iter().map(|part| part.id.0).collect::<Vec<_>>();
         let mood = self.moods.lock().pop().unwrap_or(Mood::Well);

@@ -11,6 +11,7 @@ mod catalogue;
 mod columns;
 mod digest;
 mod execute;
+mod export;
 mod fanout;
 pub mod filter;
 mod query;
@@ -27,4 +28,5 @@ mod top;
 mod traces;
 
 pub use execute::{run, run_within};
+pub use export::Exports;
 pub use query::{Damage, TraceIndex};

@@ -38,7 +38,7 @@ impl RowScope {
         tenant: TenantId,
         rows: &mut BlockRows<'_>,
     ) -> Result<KeptRows, StorageError> {
-        let slots = self.slots(epoch);
+        let slots = self.0.slots_at(epoch);
         if slots.is_empty() {
             return Ok(KeptRows::Nothing);
         }
@@ -65,7 +65,7 @@ impl RowScope {
 
     /// The rows of a head batch that are in scope.
     pub(super) fn of_batch(&self, batch: &SpanBatch) -> KeptRows {
-        let slots = self.slots(batch.epoch);
+        let slots = self.0.slots_at(batch.epoch);
         if slots.is_empty() {
             return KeptRows::Nothing;
         }
@@ -89,12 +89,5 @@ impl RowScope {
         let ranges = self.0.ranges.iter();
         let held = ranges.filter(move |range| range.epochs.0 <= epoch && epoch <= range.epochs.1);
         held.map(|range| &range.slots)
-    }
-
-    fn slots(&self, epoch: Epoch) -> SlotSet {
-        self.ranges(epoch).fold(SlotSet::new(), |mut all, slots| {
-            all.extend(slots);
-            all
-        })
     }
 }

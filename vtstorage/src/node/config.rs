@@ -5,6 +5,7 @@ use crate::cluster::ClusterConfig;
 use crate::engine::store::StorageConfig;
 use crate::hints::HintConfig;
 use crate::server::ServerConfig;
+use crate::transfer::TransferConfig;
 use clap::{Args, Command};
 use common::config::ListenAddr;
 use common::http::HttpConfig;
@@ -29,6 +30,8 @@ pub struct StorageNodeConfig {
     pub internal_tls: InternalTlsConfig,
     #[command(flatten, next_help_heading = "Cluster")]
     pub hints: HintConfig,
+    #[command(flatten, next_help_heading = "Cluster")]
+    pub transfers: TransferConfig,
     #[command(flatten, next_help_heading = "Storage")]
     pub storage: StorageConfig,
     #[command(flatten, next_help_heading = "Storage")]

@@ -1,6 +1,6 @@
 //! The node as others see it: the engine, the hints that it keeps, and its place in the cluster behind one contract.
 
-use super::epochs::Epochs;
+use super::epochs::{Epochs, WritePass};
 use super::replicas::ReplicaStore;
 use crate::cluster::{ClusterNode, LocalStore, PeerError};
 use crate::engine::store::{Engine, HintStore};
@@ -8,7 +8,8 @@ use crate::hints::HintQueue;
 use crate::server::Host;
 use async_trait::async_trait;
 use common::cluster::{
-    ClusterState, HintCount, NodeAnswers, NodeId, NodePart, NodeQuery, PeerNode, ReplicaWrite, StorageNode,
+    ClusterState, HintCount, NodeAnswers, NodeId, NodePart, NodeQuery, PeerNode, Pull, Pulled, Pulls, ReplicaWrite,
+    Scope, StorageNode,
 };
 use common::contract::{QueryContext, QueryError, WriteError};
 use common::query::Shape;
@@ -23,6 +24,8 @@ use tokio::sync::watch;
 const CATCH_UP: Duration = Duration::from_secs(2);
 /// How long a query waits for a read lease: an election and a bit.
 const LEASE_WAIT: Duration = Duration::from_secs(3);
+/// How long a node that is to become a replica waits until nothing is being written here any more.
+const QUIET: Duration = Duration::from_secs(5);
 const NANOS_PER_DAY: u64 = 86_400_000_000_000;
 
 /// The store, as the membership asks for it.
@@ -71,13 +74,19 @@ pub struct LocalNode {
 }
 
 impl LocalNode {
-    /// Whoever makes it tells it of each state of the cluster: [`Self::applied`].
-    pub fn new(replicas: Arc<dyn ReplicaStore>, hints: impl HintQueue, cluster: Arc<ClusterNode>) -> Self {
+    /// Whoever makes it tells it of each state of the cluster: [`Self::applied`]. An epoch takes writes for `grace` after
+    /// its successor began.
+    pub fn new(
+        replicas: Arc<dyn ReplicaStore>,
+        hints: impl HintQueue,
+        cluster: Arc<ClusterNode>,
+        grace: Duration,
+    ) -> Self {
         Self {
             replicas,
             hints: Box::new(hints),
             cluster,
-            epochs: Epochs::default(),
+            epochs: Epochs::new(grace),
         }
     }
 
@@ -91,8 +100,9 @@ impl LocalNode {
         state.ok_or_else(|| WriteError::Unavailable("the node has no cluster yet".into()))
     }
 
-    /// The number of slots, if the epoch of the write is open. A node that is behind waits for it.
-    async fn admit(&self, write: &ReplicaWrite) -> Result<u16, WriteError> {
+    /// The number of slots and the permission to write, if the epoch of the write is open. A node that is behind waits for
+    /// it.
+    async fn admit(&self, write: &ReplicaWrite) -> Result<(u16, WritePass), WriteError> {
         let mut state = self.state()?;
         if state.epoch < write.epoch {
             let mut states = self.cluster.states();
@@ -105,10 +115,8 @@ impl LocalNode {
             }
             state = self.state()?;
         }
-        if state.epoch != write.epoch {
-            self.epochs.check(write.epoch)?;
-        }
-        Ok(state.settings.slots)
+        self.epochs.applied(&state);
+        Ok((state.settings.slots, self.epochs.begin(write.epoch)?))
     }
 
     /// The state that a query is answered under: its own or a later one in which the node holds the same.
@@ -121,12 +129,44 @@ impl LocalNode {
         let Some(state) = self.cluster.state() else {
             return Err(QueryError::Unavailable("the node has no cluster yet".into()));
         };
-        let cut_by_slots = !matches!(query.plan.shape, Shape::Catalogue(_));
-        if cut_by_slots && state.version > query.version && !state.holds(self.cluster.id(), &query.scope) {
-            return Err(QueryError::Unavailable("the placement has changed".into()));
+        match is_cut_by_slots(query) {
+            true => self.holds(&state, query.version, &query.scope),
+            false => Ok(()),
         }
-        Ok(())
     }
+
+    /// Refuses what was planned by an older state and lies elsewhere by this one.
+    fn holds(&self, state: &ClusterState, version: u64, scope: &Scope) -> Result<(), QueryError> {
+        match state.version <= version || state.holds(self.cluster.id(), scope) {
+            true => Ok(()),
+            false => Err(QueryError::Unavailable("the placement has changed".into())),
+        }
+    }
+
+    /// Whether this node can give others all of a scope.
+    ///
+    /// # Errors
+    /// Says why not.
+    async fn can_give(&self, pull: &Pull) -> Result<(), WriteError> {
+        let unavailable = |why: &str| Err(WriteError::Unavailable(why.to_owned()));
+        if !self.cluster.wait_version(pull.version, CATCH_UP).await {
+            return unavailable("the state of the transfer is not known here yet");
+        }
+        let state = self.state()?;
+        self.epochs.applied(&state);
+        if !self.cluster.unmarked() || !state.holds(self.cluster.id(), &pull.scope) {
+            return unavailable("this node is out of sync, or no replica of what is asked for");
+        }
+        let last = pull.scope.ranges.iter().map(|range| range.epochs.1).max();
+        match self.epochs.quiet(last.unwrap_or_default(), QUIET).await {
+            true => Ok(()),
+            false => unavailable("spans are still being written under the epochs that are asked for"),
+        }
+    }
+}
+
+fn is_cut_by_slots(query: &NodeQuery) -> bool {
+    !matches!(query.plan.shape, Shape::Catalogue(_))
 }
 
 fn unanswered(error: PeerError) -> WriteError {
@@ -136,8 +176,10 @@ fn unanswered(error: PeerError) -> WriteError {
 #[async_trait]
 impl StorageNode for LocalNode {
     async fn write(&self, write: ReplicaWrite) -> Result<(), WriteError> {
-        let slots = self.admit(&write).await?;
-        self.replicas.write(write, slots).await
+        let (slots, pass) = self.admit(&write).await?;
+        let stored = self.replicas.write(write, slots).await;
+        drop(pass);
+        stored
     }
 
     async fn hint(&self, target: NodeId, generation: u64, write: ReplicaWrite) -> Result<(), WriteError> {
@@ -146,6 +188,10 @@ impl StorageNode for LocalNode {
             // The mark may be known to others only.
             Err(error) => self.catch_up(target, generation).await.ok_or(error)?,
         };
+        // To be looked at when the mark is known here: see what makes a transfer whole.
+        if write.epoch <= self.state()?.sealed {
+            return Err(WriteError::StaleEpoch(write.epoch.0));
+        }
         let kept = self.hints.put(target, write).await;
         drop(pass);
         kept
@@ -157,13 +203,18 @@ impl StorageNode for LocalNode {
 
     async fn query(&self, query: NodeQuery, context: QueryContext) -> Result<NodeAnswers, QueryError> {
         self.come_to(&query).await?;
+        let cut_by_slots = is_cut_by_slots(&query);
         // Whoever asks for nothing wants to know whether this node is there.
         let wait = match query.scope.ranges.is_empty() {
             true => Duration::ZERO,
             false => LEASE_WAIT.min(context.remaining()),
         };
         let in_sync = self.cluster.wait_in_sync(wait).await;
-        let answers = self.replicas.query(query.plan, query.scope, context)?;
+        let answers = self.replicas.query(query.plan, query.scope.clone(), context)?;
+        // What was to be seen was fixed just now: if the node has given up some of it meanwhile, it may be gone.
+        if cut_by_slots && let Some(state) = self.cluster.state() {
+            self.holds(&state, query.version, &query.scope)?;
+        }
         Ok(answers
             .map(move |part| part.map(|part| with_sync(part, in_sync)))
             .boxed())
@@ -209,6 +260,16 @@ impl PeerNode for LocalNode {
     async fn confirm_no_hints(&self, target: NodeId, generation: u64, version: u64) -> Result<bool, WriteError> {
         let confirmed = self.cluster.confirm_no_hints(target, generation, version).await;
         confirmed.map_err(unanswered)
+    }
+
+    async fn pull(&self, pull: Pull) -> Result<Pulls, WriteError> {
+        self.can_give(&pull).await?;
+        let replicas = self.replicas.clone();
+        let exports = replicas.export(pull.scope.clone());
+        let end = async move { replicas.digest(pull.scope).await };
+        let writes = exports.map(|write| write.map(Pulled::Write).map_err(WriteError::from));
+        let end = futures::stream::once(end).map(|digests| digests.map(Pulled::End).map_err(WriteError::from));
+        Ok(writes.chain(end).boxed())
     }
 }
 

@@ -7,6 +7,7 @@ mod gate;
 mod gauges;
 mod internal;
 mod local;
+mod moves;
 mod replicas;
 pub mod snapshots;
 mod status;
@@ -18,11 +19,12 @@ pub use replicas::ReplicaStore;
 
 use crate::cluster::disk::RocksDisk;
 use crate::cluster::grpc::{self, RemotePeers};
-use crate::cluster::{About, ClusterNode, ConsensusConfig, Membership};
+use crate::cluster::{About, ClusterNode, ConsensusConfig, Membership, MoveConfig};
 use crate::engine::error::StorageError;
 use crate::engine::store::{Engine, StorageConfig};
 use crate::hints::{HintDelivery, Route};
 use crate::server::{StorageService, routes};
+use crate::transfer::Transfers;
 use common::cluster::{PeerNode, Settings};
 use common::config::EffectiveFlags;
 use common::http::{Lifecycle, Phase, bind};
@@ -128,8 +130,10 @@ struct Node {
     local: Arc<LocalNode>,
     /// What the flags ask of a cluster
     settings: Settings,
+    moves: MoveConfig,
     delivery: HintDelivery,
     disk: Arc<RocksDisk>,
+    transfers: Transfers,
     tasks: JoinSet<()>,
 }
 
@@ -159,7 +163,12 @@ impl Node {
         if let Some(id) = cluster.cluster() {
             credentials.bind(id);
         }
-        let local = Arc::new(LocalNode::new(engine.clone(), hints.clone(), cluster.clone()));
+        let local = Arc::new(LocalNode::new(
+            engine.clone(),
+            hints.clone(),
+            cluster.clone(),
+            config.transfers.cluster_epoch_grace.as_duration(),
+        ));
         let mut tasks = JoinSet::new();
         tasks.spawn(follow(
             cluster.clone(),
@@ -171,12 +180,14 @@ impl Node {
         let bytes_per_second = config.hints.cluster_hint_bytes_per_second.bytes();
         let route = route(cluster.clone(), Nodes::new(credentials.clone()));
         Ok(Self {
+            transfers: Transfers::start(cluster.clone(), engine.clone(), route.clone(), &config.transfers),
             delivery: HintDelivery::start(hints, route, bytes_per_second),
             engine,
             local,
             cluster,
             settings,
             disk,
+            moves: config.transfers.moves(),
             tasks,
         })
     }
@@ -186,6 +197,7 @@ impl Node {
             cluster: self.cluster.clone(),
             engine: self.engine.clone(),
             flags: self.settings.clone(),
+            moves: self.moves,
         }
     }
 
@@ -197,6 +209,7 @@ impl Node {
     }
 
     async fn stop(mut self) {
+        drop(self.transfers);
         drop(self.delivery);
         self.tasks.shutdown().await;
         self.cluster.shutdown().await;
@@ -225,6 +238,7 @@ fn membership(
         search: config.cluster.search().map_err(RunError::Flags)?,
         consensus: ConsensusConfig::default(),
         disk,
+        moves: config.transfers.moves(),
         peers: Arc::new(RemotePeers::new(credentials.clone(), credentials.stranger())),
         store: Arc::new(store),
     })

@@ -1,7 +1,8 @@
 //! `/cluster/*`: what the cluster is and how it is, for operators. Any storage node answers, from its own copy of the
 //! state. And `/internal/digest`: what this node holds of each slot.
 
-use crate::cluster::{ClusterNode, ProposeError};
+use super::moves::moves_router;
+use crate::cluster::{ClusterNode, MoveConfig, ProposeError};
 use crate::engine::store::Engine;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
@@ -22,6 +23,7 @@ pub(super) struct Status {
     pub(super) cluster: Arc<ClusterNode>,
     pub(super) engine: Arc<Engine>,
     pub(super) flags: Settings,
+    pub(super) moves: MoveConfig,
 }
 
 /// The paths below `/cluster`, and `/internal/digest`.
@@ -33,16 +35,17 @@ pub(super) fn status_router(status: Status) -> Router {
         .route("/cluster/settings", get(settings).post(change_settings))
         .route("/cluster/raft", get(raft))
         .route("/internal/digest", get(digest))
+        .merge(moves_router())
         .layer(from_fn(count_requests))
         .with_state(status)
 }
 
-fn error(status: StatusCode, why: impl ToString) -> Response {
+pub(super) fn error(status: StatusCode, why: impl ToString) -> Response {
     (status, Json(json!({ "error": why.to_string() }))).into_response()
 }
 
 /// Answers from the state; 503 while there is none.
-fn from_state(status: &Status, answer: impl FnOnce(&ClusterState) -> Value) -> Response {
+pub(super) fn from_state(status: &Status, answer: impl FnOnce(&ClusterState) -> Value) -> Response {
     match status.cluster.state() {
         Some(state) => Json(answer(&state)).into_response(),
         None => error(StatusCode::SERVICE_UNAVAILABLE, "the node has no cluster yet"),
@@ -129,6 +132,7 @@ async fn members(State(status): State<Status>) -> Response {
                 "state": match member.state {
                     MemberState::Active => "active",
                     MemberState::Draining => "draining",
+                    MemberState::Away => "away",
                 },
                 "live": live.contains(&id),
                 "in_sync": member.in_sync(),

@@ -3,6 +3,7 @@
 
 mod answers;
 mod config;
+mod pulls;
 mod service;
 mod states;
 #[cfg(test)]

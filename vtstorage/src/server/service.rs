@@ -2,6 +2,7 @@
 
 use super::answers::{self, FrameStream};
 use super::config::ServerConfig;
+use super::pulls::{self, PullStream};
 use super::states::{self, StateStream};
 use super::writes;
 use axum::Router;
@@ -11,9 +12,9 @@ use common::http::{Lifecycle, Phase};
 use common::rpc::proto::storage_server::{Storage, StorageServer};
 use common::rpc::proto::{
     ConfirmNoHintsRequest, ConfirmNoHintsResponse, Done, HelloRequest, HelloResponse, HintsForRequest,
-    HintsForResponse, MarkRequest, MarkResponse, QueryRequest, SnapshotRequest, StateFrame, WriteFrame,
+    HintsForResponse, MarkRequest, MarkResponse, PullRequest, QueryRequest, SnapshotRequest, StateFrame, WriteFrame,
 };
-use common::rpc::{Credentials, Greeting, MAX_MESSAGE, MAX_STATE, guarded, messages, state_frame, status};
+use common::rpc::{Credentials, Greeting, MAX_MESSAGE, MAX_STATE, guarded, messages, pull_frames, state_frame, status};
 use common::wire::SCHEMAS;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
@@ -173,6 +174,15 @@ impl Storage for StorageService {
         let confirmed = self.node.confirm_no_hints(NodeId(node), generation, version).await;
         let none = confirmed.map_err(|error| status::of_write(&error))?;
         Ok(Response::new(ConfirmNoHintsResponse { none }))
+    }
+
+    type PullStream = PullStream;
+
+    async fn pull(&self, request: Request<PullRequest>) -> Result<Response<PullStream>, Status> {
+        let refused = |error: WriteError| status::of_write(&error);
+        let pull = pull_frames::request_of(request.get_ref()).map_err(refused)?;
+        let pulls = self.node.pull(pull).await.map_err(refused)?;
+        Ok(Response::new(pulls::frames(pulls)))
     }
 
     async fn snapshot(&self, request: Request<SnapshotRequest>) -> Result<Response<StateFrame>, Status> {

@@ -4,7 +4,8 @@ use axum::Router;
 use bytes::Bytes;
 use common::cluster::{
     ClusterId, ClusterState, ClusterView as _, HintCount, Incarnation, Member, MemberState, NodeAnswers, NodeId,
-    NodePart, NodeQuery, PeerNode, Placement, ReplicaWrite, RequestPart, Scope, Settings, Slot, StorageNode,
+    NodePart, NodeQuery, PeerNode, Placement, Pull, Pulled, Pulls, ReplicaWrite, RequestPart, Scope, Settings, Slot,
+    SlotDigest, SlotSet, StorageNode,
 };
 use common::contract::{QueryContext, QueryError, WriteError};
 use common::http::{App, ConnectionLimits, Lifecycle, Phase, serve};
@@ -104,6 +105,29 @@ impl StorageNode for Fake {
 
 #[async_trait]
 impl PeerNode for Fake {
+    async fn pull(&self, pull: Pull) -> Result<Pulls, WriteError> {
+        if pull.version == 0 {
+            return Err(WriteError::Unavailable("not known yet".into()));
+        }
+        let writes = self.writes.lock().clone().into_iter();
+        let mut pulls: Vec<_> = writes.map(|(write, _)| Ok(Pulled::Write(write))).collect();
+        let slots = pull.scope.slot_set();
+        let digest = |slot: Slot| {
+            (
+                slot,
+                SlotDigest {
+                    spans: 1,
+                    sum: u64::MAX,
+                },
+            )
+        };
+        match pull.version {
+            1 => pulls.push(Ok(Pulled::End(slots.iter().map(digest).collect()))),
+            _ => pulls.push(Err(WriteError::Storage("unreadable".into()))),
+        }
+        Ok(stream::iter(pulls).boxed())
+    }
+
     async fn deliver(&self, write: ReplicaWrite) -> Result<(), WriteError> {
         self.writes.lock().push((write, None));
         Ok(())
@@ -267,6 +291,34 @@ async fn large_writes_arrive_whole() {
     let (_served, node) = remote(&fake).await;
     node.write(a_write(10 << 20)).await.unwrap();
     assert!(fake.writes.lock().as_slice() == [(a_write(10 << 20), None)]);
+}
+
+#[tokio::test]
+async fn what_is_pulled_arrives_whole_with_its_end() {
+    let fake = Fake::new();
+    let (_served, node) = remote(&fake).await;
+    let writes = [a_write(10), a_write(5 << 20), a_write(0)];
+    for write in &writes {
+        node.write(write.clone()).await.unwrap();
+    }
+    let slots: SlotSet = [Slot(3), Slot(900)].into_iter().collect();
+    let pull = |version| Pull {
+        scope: Scope::of(1024, slots.clone()),
+        version,
+    };
+    let pulled: Vec<_> = node.pull(pull(1)).await.unwrap().collect().await;
+    let digest = SlotDigest {
+        spans: 1,
+        sum: u64::MAX,
+    };
+    let end = Pulled::End(slots.iter().map(|slot| (slot, digest)).collect());
+    let expected: Vec<_> = writes.iter().cloned().map(Pulled::Write).chain([end]).collect();
+    let received: Vec<_> = pulled.into_iter().map(Result::unwrap).collect();
+    assert!(received == expected);
+
+    let broken: Vec<_> = node.pull(pull(2)).await.unwrap().collect().await;
+    assert!(matches!(broken.last(), Some(Err(WriteError::Storage(text))) if text == "unreadable"));
+    assert!(matches!(node.pull(pull(0)).await, Err(WriteError::Unavailable(_))));
 }
 
 #[tokio::test]
@@ -484,6 +536,9 @@ fn state(cluster: u128, version: u64, members: &[(u64, &Served)]) -> Arc<Cluster
         members: members.iter().map(member).map(|member| (member.id, member)).collect(),
         placement: Placement::default(),
         oldest_day: 0,
+        sealed: Default::default(),
+        placed_at: 0,
+        transfers: Default::default(),
     })
 }
 

@@ -70,6 +70,9 @@ fn state(owners: &[Vec<u64>]) -> ClusterState {
             slots: owners.iter().map(entry).collect(),
         },
         oldest_day: 0,
+        sealed: Default::default(),
+        placed_at: 0,
+        transfers: Default::default(),
     }
 }
 

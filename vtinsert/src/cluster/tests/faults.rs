@@ -380,3 +380,16 @@ async fn too_much_under_way_is_back_pressure() {
     );
     assert_eq!((cluster.calls(Call::Hint), cluster.calls(Call::Mark)), (0, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_that_is_no_member_any_more_misses_nothing() {
+    for (factor, is_stored) in [(2, true), (1, false)] {
+        let cluster = MemoryCluster::new(3, factor);
+        let sink = sink(&cluster);
+        cluster.node_of(1).fails(down());
+        cluster.change(|state| drop(state.members.remove(&NodeId(1))));
+        let outcome = sink.write(batch(1, 50)).await;
+        assert_eq!(outcome.is_ok(), is_stored, "{outcome:?}");
+        assert_eq!((cluster.calls(Call::Mark), cluster.calls(Call::Hint)), (0, 0));
+    }
+}

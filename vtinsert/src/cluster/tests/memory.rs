@@ -308,7 +308,7 @@ pub(super) fn by_slot(otlp: &[u8]) -> BTreeMap<Slot, Spans> {
     found
 }
 
-fn state(nodes: u64, factor: u8) -> ClusterState {
+pub(in crate::cluster) fn state(nodes: u64, factor: u8) -> ClusterState {
     let member = |id: u64| Member {
         id: NodeId(id),
         addr: format!("node{id}:1"),
@@ -345,5 +345,8 @@ fn state(nodes: u64, factor: u8) -> ClusterState {
             slots: (0..u64::from(SLOTS)).map(entry).collect(),
         },
         oldest_day: 0,
+        sealed: Default::default(),
+        placed_at: 0,
+        transfers: Default::default(),
     }
 }

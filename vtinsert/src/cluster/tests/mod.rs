@@ -1,7 +1,7 @@
 //! The sink over a cluster in memory whose nodes fail.
 
 mod faults;
-mod memory;
+pub(super) mod memory;
 mod random;
 
 use super::{ReplicatedSink, ReplicationConfig};

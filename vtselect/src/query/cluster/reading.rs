@@ -158,6 +158,8 @@ impl Reading {
                 counter!("vt_select_failovers_total", "node" => attempt.id.to_string()).increment(1);
                 tracing::warn!(node = %attempt.id, %error, "a storage node failed a query");
                 if matches!(error, QueryError::Unavailable(_)) {
+                    // What it was asked for may lie elsewhere by now.
+                    self.asker.view.refresh(attempt.version);
                     self.asker.health.suspect(attempt.id);
                     todo.lost.insert(attempt.id);
                 } else {

@@ -2,6 +2,7 @@
 //! as it is now: whatever a former leader left undone is found again.
 
 mod lift;
+mod moves;
 mod own;
 mod reconcile;
 mod voters;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
+pub use moves::MoveConfig;
 pub(super) use own::{renew_lease, report};
 
 /// Between two confirmations of the leadership.
@@ -39,14 +41,19 @@ pub(super) async fn confirm_leadership(core: Arc<Core>) {
 /// While this node is the leader: brings consensus, placement and marks to where the state and the nodes are.
 pub(super) async fn lead(core: Arc<Core>) {
     let mut reconciler = reconcile::Reconciler::default();
+    let mut mover = moves::Mover::default();
     loop {
         sleep(LOOK).await;
         match core.state() {
             Some(state) if core.consensus.view().is_leader && core.grantor.lease().is_some() => {
                 reconciler.step(&core, &state).await;
                 lift::lift_marks(&core, &state).await;
+                mover.step(&core, &state).await;
             }
-            _ => reconciler = reconcile::Reconciler::default(),
+            _ => {
+                reconciler = reconcile::Reconciler::default();
+                mover = moves::Mover::default();
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::seats::{Cluster, Kind, PATIENCE, until, until_state};
 use super::settings;
+use common::cluster::{NewMember, NodeId};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -83,18 +84,27 @@ async fn a_lost_disk_is_another_incarnation() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_without_its_disk_does_not_take_another_members_address() {
+async fn a_node_without_its_disk_takes_the_place_of_the_member_that_it_was() {
     let mut cluster = Cluster::of(Kind::Memory, 3).await;
     cluster.until_voters(3).await;
     let lost = (cluster.leader().await + 1) % 3;
+    let before = cluster.node(lost).id();
+    // While the member is there nobody takes its place.
+    let stranger = NewMember {
+        id: NodeId(99),
+        ..cluster.node(lost).introduction().member
+    };
+    let refused = cluster.node((lost + 1) % 3).peer().join(stranger).await.unwrap_err();
+    assert!(refused.to_string().contains("is the address of member"), "{refused}");
     cluster.kill(lost).await;
     cluster.seats[lost].disk = Default::default();
     cluster.start(lost).await;
-    let (node, peer) = (cluster.node(lost), cluster.node((lost + 1) % 3).peer());
-    let refused = peer.join(node.introduction().member).await.unwrap_err();
-    assert!(refused.to_string().contains("is the address of member"), "{refused}");
-    assert_eq!(node.cluster(), None);
-    assert_eq!(cluster.node((lost + 1) % 3).state().unwrap().members.len(), 3);
+    let now = cluster.node(lost).id();
+    let state = until_state(cluster.node((lost + 1) % 3), |state| state.member(before).is_none()).await;
+    assert_ne!(now, before);
+    assert!(state.member(now).is_some() && state.members.len() == 3);
+    assert!(state.placement.names(now) && !state.placement.names(before));
+    cluster.until_in_sync().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -219,6 +219,7 @@ impl Cluster {
                 names: Arc::new(AsGiven),
             },
             consensus: self.config.clone(),
+            moves: Default::default(),
             disk,
             peers,
             store: seat.store.clone(),

@@ -5,6 +5,7 @@ mod arena;
 mod cell;
 mod concat;
 mod decode;
+mod export;
 mod gather;
 mod intern;
 mod keyed;

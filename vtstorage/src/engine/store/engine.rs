@@ -167,6 +167,12 @@ impl Engine {
         .await
     }
 
+    /// Returns when all that was acknowledged before outlives a power cut.
+    pub async fn sync(&self) -> Result<(), StorageError> {
+        let shared = self.shared.clone();
+        blocking(move || shared.rocks.sync()).await
+    }
+
     /// Merges all blocks that are worth it; returns when done.
     pub async fn force_merge(&self) -> Result<(), StorageError> {
         self.shared.open()?;

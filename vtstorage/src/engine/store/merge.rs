@@ -11,7 +11,7 @@ use super::shared::{BLOCK_ROWS, Shared};
 use super::sync::Signal;
 use super::view::PartitionView;
 use crate::engine::batch::SpanBatch;
-use crate::engine::block::{BlockHeader, BlockId, StoredBlock, encode};
+use crate::engine::block::{BlockHeader, BlockId, EncodedBlock, StoredBlock, encode};
 use crate::engine::error::StorageError;
 use common::ids::{Epoch, TenantId};
 use parking_lot::Mutex;
@@ -252,31 +252,45 @@ impl Shared {
         let blocks = encode(&batches.concat(), &self.block_options())?;
         drop(batches);
 
+        if !self.replace_blocks(task.day, &inputs, blocks)? {
+            return Ok(());
+        }
+        self.counters.merges.increment();
+        self.counters.merged_rows.add(rows);
+        tracing::debug!(day = task.day, inputs = inputs.len(), rows, took = ?started.elapsed(), "merged blocks");
+        Ok(())
+    }
+
+    /// Puts blocks in the place of others of a day, in one step. False if these are no longer there.
+    pub(super) fn replace_blocks(
+        &self,
+        day: u32,
+        inputs: &[(Arc<StoredBlock>, Traces)],
+        blocks: Vec<EncodedBlock>,
+    ) -> Result<bool, StorageError> {
         let _commit = self.commit.lock();
         let mut partitions = (*self.live.partitions()).clone();
-        let Some(view) = partitions.get_mut(&task.day) else {
-            return Ok(());
+        let Some(view) = partitions.get_mut(&day) else {
+            return Ok(false);
         };
         if inputs.iter().any(|(input, _)| view.block(input.id).is_none()) {
-            return Ok(());
+            return Ok(false);
         }
         let mut new = Vec::new();
         let written = blocks
             .into_iter()
             .try_for_each(|block| self.write_block(block, &mut new))
             .and_then(|()| self.keep_chunks(&new));
-        let committed = written.and_then(|()| self.commit_merge(&inputs, &new));
+        let committed = written.and_then(|()| self.commit_merge(inputs, &new));
         committed.inspect_err(|e| self.discard(&new, e))?;
         self.hit(Failpoint::MergeCommitted)?;
         let view = Arc::make_mut(view);
-        view.blocks.retain(|block| !task.blocks.contains(&block.id));
-        view.chunk_bytes.retain(|id, _| !task.blocks.contains(id));
+        let is_input = |id: &BlockId| inputs.iter().any(|(input, _)| input.id == *id);
+        view.blocks.retain(|block| !is_input(&block.id));
+        view.chunk_bytes.retain(|id, _| !is_input(id));
         self.add_blocks(&mut partitions, &new);
         self.live.install(partitions, None);
-        self.counters.merges.increment();
-        self.counters.merged_rows.add(rows);
-        tracing::debug!(day = task.day, inputs = inputs.len(), rows, took = ?started.elapsed(), "merged blocks");
-        Ok(())
+        Ok(true)
     }
 
     /// The commit: new headers and index entries in, old ones out, at once.
@@ -315,7 +329,8 @@ impl Shared {
     }
 }
 
-type Traces = Vec<(TenantId, u64)>;
+/// Index entries of a block.
+pub(super) type Traces = Vec<(TenantId, u64)>;
 
 /// A block read for a merge.
 struct Input {

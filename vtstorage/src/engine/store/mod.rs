@@ -2,7 +2,7 @@
 //!
 //! `directory`, `rocks`, `keys`, `wal` and `partition` say what stands on the disk; `live` and `view` hold what
 //! queries see; `append` (of a client's request) and `replica` (of a node's part of some), `flush`, `merge`, `partitions`, `maintenance` and `recovery` are the steps of the data's life,
-//! over `shared`; `merge_plan`, `retention` and `disk` decide without touching anything.
+//! over `shared`; `discard` drops what a node no longer has to keep; `merge_plan`, `retention` and `disk` decide without touching anything.
 
 mod append;
 pub mod catalogue;
@@ -11,6 +11,7 @@ mod chunks;
 pub mod config;
 mod cut;
 mod directory;
+mod discard;
 pub mod disk;
 mod engine;
 pub mod environment;

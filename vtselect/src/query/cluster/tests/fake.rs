@@ -190,6 +190,9 @@ impl Cluster {
             members: (1..=nodes).map(|id| (NodeId(id), member(id))).collect(),
             placement: Placement { slots: slots.collect() },
             oldest_day: 0,
+            sealed: Default::default(),
+            placed_at: 0,
+            transfers: Default::default(),
         };
         let node = |id| Node {
             id: NodeId(id),
