@@ -2,6 +2,7 @@
 //! contracts between roles ([`contract::SpanSink`], [`contract::SpanSource`]), the OTLP wire reader, configuration
 //! and telemetry. It knows no storage engine, no consensus library and no listener.
 
+pub mod access;
 pub mod cluster;
 pub mod config;
 pub mod contract;
@@ -15,6 +16,7 @@ pub mod reload;
 pub mod rpc;
 pub mod span;
 pub mod telemetry;
+pub mod tenancy;
 pub mod time;
 pub mod tls;
 pub mod value;

@@ -48,6 +48,11 @@ impl<T: Send + Sync + 'static> Live<T> {
     pub fn load(&self) -> Guard<Arc<T>> {
         self.0.load()
     }
+
+    /// The same, to be held for long.
+    pub fn load_full(&self) -> Arc<T> {
+        self.0.load_full()
+    }
 }
 
 struct Watched<T> {

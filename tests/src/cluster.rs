@@ -20,10 +20,14 @@ pub struct Layout {
     pub replication_factor: u8,
     /// More flags for the storage nodes
     pub storage_flags: Vec<String>,
+    /// More flags for the insert nodes
+    pub insert_flags: Vec<String>,
     /// More flags for the select nodes
     pub select_flags: Vec<String>,
     /// The data of the first storage node, from when it was a node of its own
     pub first_data: Option<PathBuf>,
+    /// The certificate in PEM of the authority to trust, where all nodes speak TLS
+    pub authority: Option<String>,
 }
 
 impl Default for Layout {
@@ -34,6 +38,8 @@ impl Default for Layout {
             select: 1,
             replication_factor: 2,
             storage_flags: Vec::new(),
+            insert_flags: Vec::new(),
+            authority: None,
             select_flags: vec![format!("--search.maxTraces={MAX_TRACES}")],
             first_data: None,
         }
@@ -106,11 +112,11 @@ impl Layout {
             nodes.collect::<Vec<_>>()
         });
         let front = |program, places: &[Place], flags: &[String]| {
-            let start = |place: &Place| front_node(program, place, &peers, flags).start();
+            let start = |place: &Place| self.spoken_with(front_node(program, place, &peers, flags)).start();
             places.iter().map(start).collect()
         };
         let cluster = Cluster {
-            insert: front(Program::Insert, &insert, &[]),
+            insert: front(Program::Insert, &insert, &self.insert_flags),
             select: front(Program::Select, &select, &self.select_flags),
             storage,
         };
@@ -124,7 +130,14 @@ impl Layout {
             .flag(format!("--cluster.peers={peers}"))
             .flag(format!("--cluster.advertiseAddr={}", place.addr))
             .flag(format!("--replicationFactor={}", self.replication_factor));
-        self.storage_flags.iter().fold(options, Options::flag)
+        self.spoken_with(self.storage_flags.iter().fold(options, Options::flag))
+    }
+
+    fn spoken_with(&self, options: Options) -> Options {
+        match &self.authority {
+            Some(authority) => options.trusting(authority),
+            None => options,
+        }
     }
 }
 

@@ -51,6 +51,8 @@ pub struct Options {
     flags: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     data_dir: Option<PathBuf>,
+    /// The certificate in PEM of the authority to trust, where the server speaks TLS
+    authority: Option<String>,
 }
 
 impl Options {
@@ -89,6 +91,12 @@ impl Options {
     /// Keeps the data in `dir` instead of a directory that goes away with the server.
     pub fn data_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.data_dir = Some(dir.into());
+        self
+    }
+
+    /// Speaks TLS with the server, and trusts this authority's certificate in PEM.
+    pub fn trusting(mut self, authority: &str) -> Self {
+        self.authority = Some(authority.to_owned());
         self
     }
 
@@ -198,7 +206,7 @@ impl Server {
             data_dir,
             own_dir,
             log,
-            client: Client::new(unset),
+            client: Client::new(unset, None),
             grpc: None,
         };
         server.wait_until_it_listens();
@@ -316,7 +324,7 @@ impl Server {
         let log = self.log();
         let addr = |listener| log.lines().find_map(|line| listening(line, listener));
         let http = addr("http").unwrap_or_else(|| panic!("the server does not say where it listens:\n{log}"));
-        self.client = Client::new(http);
+        self.client = Client::new(http, self.options.authority.as_deref());
         self.grpc = addr("otlp-grpc");
     }
 }
@@ -325,17 +333,41 @@ impl Server {
 #[derive(Clone, Debug)]
 pub struct Client {
     http: SocketAddr,
+    scheme: &'static str,
+    headers: Vec<(String, String)>,
     agent: ureq::Agent,
 }
 
 impl Client {
-    fn new(http: SocketAddr) -> Self {
-        let agent = ureq::Agent::config_builder()
+    fn new(http: SocketAddr, authority: Option<&str>) -> Self {
+        let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(PATIENCE))
-            .build()
-            .new_agent();
-        Self { http, agent }
+            .timeout_global(Some(PATIENCE));
+        let (scheme, config) = match authority {
+            None => ("http", config),
+            Some(pem) => ("https", config.tls_config(trusting(pem))),
+        };
+        Self {
+            http,
+            scheme,
+            headers: Vec::new(),
+            agent: config.build().new_agent(),
+        }
+    }
+
+    /// The same, sending these headers with each request.
+    pub fn with_headers(&self, headers: &[(&str, &str)]) -> Self {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self {
+            headers: headers.iter().map(own).collect(),
+            ..self.clone()
+        }
+    }
+
+    fn asking(&self, path: &str) -> ureq::RequestBuilder<ureq::typestate::WithoutBody> {
+        let request = self.agent.get(self.url(path));
+        let headers = self.headers.iter();
+        headers.fold(request, |request, (name, value)| request.header(name, value))
     }
 
     /// The address of the HTTP server.
@@ -343,14 +375,14 @@ impl Client {
         self.http
     }
 
-    /// `http://…` and `path`, which begins with a slash.
+    /// `http://…`, or `https://…`, and `path`, which begins with a slash.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.http)
+        format!("{}://{}{path}", self.scheme, self.http)
     }
 
     /// Status and body of a GET.
     pub fn get(&self, path: &str) -> (u16, String) {
-        read(self.agent.get(self.url(path)).call())
+        read(self.asking(path).call())
     }
 
     /// The body of a GET that is answered with status 200 and not marked as partial; `None` without an answer.
@@ -358,7 +390,7 @@ impl Client {
     /// # Panics
     /// When it is answered otherwise.
     pub fn try_complete(&self, path: &str) -> Option<String> {
-        let answer = self.agent.get(self.url(path)).call().ok()?;
+        let answer = self.asking(path).call().ok()?;
         let partial = answer.headers().contains_key("x-partial-response");
         let (status, body) = read(Ok(answer));
         assert_eq!(status, 200, "GET {path}: {body}");
@@ -368,17 +400,13 @@ impl Client {
 
     /// Whether a GET is answered with status 200 and marked as partial.
     pub fn is_partial(&self, path: &str) -> bool {
-        let answer = self.agent.get(self.url(path)).call().expect("an answer");
+        let answer = self.asking(path).call().expect("an answer");
         answer.status() == 200 && answer.headers().contains_key("x-partial-response")
     }
 
     /// Status and body of a GET, when there is an answer at all.
     pub fn try_get(&self, path: &str) -> Option<(u16, String)> {
-        self.agent
-            .get(self.url(path))
-            .call()
-            .ok()
-            .map(|answer| read(Ok(answer)))
+        self.asking(path).call().ok().map(|answer| read(Ok(answer)))
     }
 
     /// The JSON that a GET answers with status 200.
@@ -390,12 +418,10 @@ impl Client {
 
     /// Status and body of a POST.
     pub fn post(&self, path: &str, content_type: &str, body: &[u8]) -> (u16, String) {
-        read(
-            self.agent
-                .post(self.url(path))
-                .header("Content-Type", content_type)
-                .send(body),
-        )
+        let request = self.agent.post(self.url(path)).header("Content-Type", content_type);
+        let headers = self.headers.iter();
+        let request = headers.fold(request, |request, (name, value)| request.header(name, value));
+        read(request.send(body))
     }
 
     /// Sends OTLP/JSON and asserts that it was accepted.
@@ -411,6 +437,15 @@ impl Client {
         text.lines()
             .find_map(|line| line.strip_prefix(name_and_labels)?.strip_prefix(' ')?.parse().ok())
     }
+}
+
+fn trusting(pem: &str) -> ureq::tls::TlsConfig {
+    let authority = ureq::tls::Certificate::from_pem(pem.as_bytes()).expect("a certificate");
+    let provider = tokio_rustls::rustls::crypto::ring::default_provider();
+    ureq::tls::TlsConfig::builder()
+        .root_certs(ureq::tls::RootCerts::new_with_certs(&[authority]))
+        .unversioned_rustls_crypto_provider(std::sync::Arc::new(provider))
+        .build()
 }
 
 impl std::ops::Deref for Server {

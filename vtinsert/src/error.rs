@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use common::config::{ByteSize, Period};
 use common::contract::WriteError;
+use common::tenancy::{LimitReached, TenantError};
 use std::time::Duration;
 use tonic::Code;
 
@@ -37,6 +38,21 @@ pub struct Verdict {
 
 /// The delay asked for where the storage does not name one.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+impl From<LimitReached> for InsertError {
+    fn from(reached: LimitReached) -> Self {
+        Self::Write(WriteError::Overloaded {
+            reason: reached.to_string(),
+            retry_after: reached.retry_after,
+        })
+    }
+}
+
+impl From<TenantError> for InsertError {
+    fn from(error: TenantError) -> Self {
+        Self::BadRequest(error.to_string())
+    }
+}
 
 impl InsertError {
     /// The status of this error in both protocols. OTLP clients try again after 429, 503, RESOURCE_EXHAUSTED with a

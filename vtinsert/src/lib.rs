@@ -16,10 +16,10 @@ pub mod node;
 pub mod otlp;
 mod receiver;
 mod rpc_status;
-mod tenant;
 
 pub use config::{InsertConfig, TimeWindow};
 pub use error::{InsertError, Verdict};
+pub use otlp::NEEDS;
 pub use otlp::grpc::TraceService;
 pub use receiver::Receiver;
 pub use rpc_status::{Detail, RetryDelay, RetryInfo, RpcStatus};

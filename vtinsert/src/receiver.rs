@@ -11,10 +11,13 @@ use crate::otlp;
 use crate::otlp::validate::{Rejections, SpanLimits, Validated, Validator};
 use bytes::Bytes;
 use common::contract::{BatchWrite, SpanSink, WriteError};
+use common::http::{Lifecycle, Phase};
 use common::ids::{RequestId, TenantId};
 use common::otlp::json;
+use common::tenancy::Quotas;
 use common::time::UnixNanos;
 use std::sync::Arc;
+use tonic_health::ServingStatus;
 
 /// Bodies up to these sizes are worked on where they arrive (well under a millisecond); larger and compressed ones,
 /// whose plain size is not known, go to a thread that may block.
@@ -28,6 +31,7 @@ pub struct Receiver {
     limits: SpanLimits,
     body_limits: BodyLimits,
     admission: Admission,
+    quotas: Option<Arc<Quotas>>,
     drops: DropMetrics,
 }
 
@@ -61,14 +65,15 @@ struct Prepared {
 impl Receiver {
     /// Spans must start within `window` of the wall clock. Metrics go to the recorder installed at this time.
     pub fn new(config: InsertConfig, window: TimeWindow, sink: Arc<dyn SpanSink>) -> Arc<Self> {
-        Self::with_window(config, move || window, sink)
+        Self::with_window(config, move || window, sink, None)
     }
 
-    /// The same with a window that may change: it is asked for with each request.
+    /// The same with a window that may change: it is asked for with each request. And with limits of tenants, if given.
     pub fn with_window(
         config: InsertConfig,
         window: impl Fn() -> TimeWindow + Send + Sync + 'static,
         sink: Arc<dyn SpanSink>,
+        quotas: Option<Arc<Quotas>>,
     ) -> Arc<Self> {
         metrics::describe();
         let requests = usize::try_from(config.insert_max_concurrent).unwrap_or(usize::MAX);
@@ -89,6 +94,7 @@ impl Receiver {
                 config.memory(),
                 config.insert_max_queue_duration.as_duration(),
             ),
+            quotas,
             drops: DropMetrics::new(),
         })
     }
@@ -103,10 +109,16 @@ impl Receiver {
         otlp::grpc::TraceService::new(self.clone())
     }
 
-    /// OTLP/gRPC with the service `grpc.health.v1.Health`, which says that it serves.
-    pub async fn grpc_routes(self: &Arc<Self>) -> tonic::service::Routes {
+    /// OTLP/gRPC with the service `grpc.health.v1.Health`, which says that it serves until `lifecycle` comes to its end.
+    pub async fn grpc_routes(self: &Arc<Self>, lifecycle: &Lifecycle) -> tonic::service::Routes {
         let (reporter, health) = tonic_health::server::health_reporter();
         reporter.set_serving::<otlp::grpc::TraceService>().await;
+        let lifecycle = lifecycle.clone();
+        tokio::spawn(async move {
+            lifecycle.reached(Phase::Leaving).await;
+            reporter.set_not_serving::<otlp::grpc::TraceService>().await;
+            reporter.set_service_status("", ServingStatus::NotServing).await;
+        });
         tonic::service::Routes::new(health).add_service(self.grpc_service())
     }
 
@@ -124,8 +136,11 @@ impl Receiver {
         delivery: Delivery,
         counts: &ProtocolMetrics,
     ) -> Result<Rejections, InsertError> {
-        let _slot = self.admission.slot().await?;
         let tenant = delivery.tenant;
+        if let Some(quotas) = &self.quotas {
+            quotas.may_write(tenant)?;
+        }
+        let _slot = self.admission.slot().await?;
         let validator = Validator::new(self.limits, (self.window)().around(UnixNanos::now()));
         let limit = self.body_limits.size.as_usize();
         let prepared = if delivery.is_small() {
@@ -140,6 +155,9 @@ impl Receiver {
             spans,
             rejections,
         } = prepared.validated;
+        if let Some(quotas) = &self.quotas {
+            quotas.wrote(tenant, spans, prepared.bytes);
+        }
         if spans > 0 {
             self.sink
                 .write(BatchWrite {

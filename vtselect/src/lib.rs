@@ -11,4 +11,4 @@ pub mod query;
 mod router;
 
 pub use config::SelectConfig;
-pub use router::http_router;
+pub use router::{NEEDS, http_router, router_with_quotas};

@@ -6,8 +6,10 @@ use crate::logsql::api::{self as logsql, LogsqlApi};
 use crate::query::QueryRunner;
 use axum::Router;
 use axum::middleware::from_fn;
+use common::access::{Need, Right};
 use common::contract::SpanSource;
 use common::http::count_requests;
+use common::tenancy::Quotas;
 use std::sync::Arc;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::cors::{Any, CorsLayer};
@@ -15,9 +17,20 @@ use tower_http::cors::{Any, CorsLayer};
 /// Base paths of the Jaeger API: VictoriaTraces' and a short one.
 const JAEGER: [&str; 2] = ["/select/jaeger", "/jaeger"];
 
+/// What the query APIs' paths need.
+pub const NEEDS: &[(&str, Need)] = &[
+    ("/select", Need::Right(Right::Select)),
+    ("/jaeger", Need::Right(Right::Select)),
+];
+
 /// All query APIs over `source`. Answers are compressed where the client asks for it.
 pub fn http_router(config: &SelectConfig, source: Arc<dyn SpanSource>) -> Router {
-    let runner = Arc::new(QueryRunner::new(config, source));
+    router_with_quotas(config, source, None)
+}
+
+/// The same with limits of tenants, if given.
+pub fn router_with_quotas(config: &SelectConfig, source: Arc<dyn SpanSource>, quotas: Option<Arc<Quotas>>) -> Router {
+    let runner = Arc::new(QueryRunner::new(config, source).with_quotas(quotas));
     let mut router = Router::new();
     for base in JAEGER {
         router = router.nest(base, JaegerApi::new(config, runner.clone()).router());

@@ -4,6 +4,7 @@ use clap::{Args, Command};
 use common::config::ListenAddr;
 use common::http::HttpConfig;
 use common::telemetry::LoggerConfig;
+use common::tenancy::TenantConfig;
 use common::tls::OtlpGrpcTlsConfig;
 use vtinsert::InsertConfig;
 use vtselect::SelectConfig;
@@ -37,6 +38,8 @@ pub struct SingleConfig {
     pub snapshots: SnapshotConfig,
     #[command(flatten, next_help_heading = "Queries")]
     pub select: SelectConfig,
+    #[command(flatten, next_help_heading = "Tenants")]
+    pub tenants: TenantConfig,
     #[command(flatten)]
     pub logger: LoggerConfig,
 }

@@ -1,6 +1,7 @@
 //! All routes of one server as one service.
 
 use super::path::{PathPrefix, Routed};
+use crate::access::Gate;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{Method, StatusCode, Uri};
@@ -14,6 +15,7 @@ use tower::Service;
 pub struct App {
     router: Router,
     prefix: Arc<PathPrefix>,
+    gate: Option<Arc<Gate>>,
 }
 
 impl App {
@@ -25,6 +27,7 @@ impl App {
         Self {
             router,
             prefix: Arc::new(prefix),
+            gate: None,
         }
     }
 
@@ -34,6 +37,15 @@ impl App {
         Self {
             router: routes,
             prefix: Arc::default(),
+            gate: None,
+        }
+    }
+
+    /// The same behind `gate`, if there is one.
+    pub fn behind(self, gate: Option<Gate>) -> Self {
+        Self {
+            gate: gate.map(Arc::new),
+            ..self
         }
     }
 
@@ -43,6 +55,11 @@ impl App {
             Routed::AsIs => {}
             Routed::To(uri) => *request.uri_mut() = uri,
             Routed::Outside => return Ok(not_found(request.uri().clone()).await),
+        }
+        if let Some(gate) = &self.gate
+            && let Err(refused) = Box::pin(gate.admit(&mut request)).await
+        {
+            return Ok(*refused);
         }
         let mut router = self.router;
         router.call(request).await

@@ -1,6 +1,7 @@
 //! Flags of the HTTP server that all binaries share. The address to listen on is each binary's own.
 
 use super::{ConnectionLimits, PathPrefix};
+use crate::access::AccessConfig;
 use crate::config::Period;
 use crate::tls::TlsConfig;
 
@@ -36,6 +37,8 @@ pub struct HttpConfig {
     pub http_max_connections: u32,
     #[command(flatten)]
     pub tls: TlsConfig,
+    #[command(flatten)]
+    pub access: AccessConfig,
 }
 
 impl HttpConfig {

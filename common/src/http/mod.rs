@@ -24,7 +24,7 @@ pub use config::HttpConfig;
 pub use count::count_requests;
 pub use lifecycle::{Lifecycle, Phase};
 pub use listen::bind;
-pub use operational::{Operational, operational_router};
+pub use operational::{OPERATIONAL_NEEDS, Operational, operational_router};
 pub use path::{PathPrefix, PathPrefixError};
 pub use serve::{ConnectionLimits, Listener, serve};
 pub use servers::Servers;

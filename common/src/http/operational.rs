@@ -1,6 +1,7 @@
 //! The paths by which a process is operated: health, metrics, flags.
 
 use super::{Lifecycle, Phase};
+use crate::access::{Need, Right};
 use crate::config::EffectiveFlags;
 use crate::telemetry::Metrics;
 use axum::Router;
@@ -18,6 +19,18 @@ pub struct Operational {
     pub metrics: Metrics,
     pub flags: Arc<EffectiveFlags>,
 }
+
+/// What the operational paths need, and the health that gRPC has.
+pub const OPERATIONAL_NEEDS: &[(&str, Need)] = &[
+    ("/health", Need::Health),
+    ("/-/healthy", Need::Health),
+    ("/-/ready", Need::Health),
+    ("/ping", Need::Health),
+    ("/grpc.health.v1.Health", Need::Health),
+    ("/metrics", Need::Right(Right::Metrics)),
+    ("/flags", Need::Right(Right::Admin)),
+    ("/robots.txt", Need::Nothing),
+];
 
 /// `/health`, `/-/healthy`, `/-/ready`, `/ping`, `/metrics`, `/flags`, `/robots.txt`.
 pub fn operational_router(operational: Operational) -> Router {

@@ -64,6 +64,7 @@ pub async fn serve(
         tls,
         app,
         builder: Arc::new(connection_builder(limits)),
+        lifecycle: lifecycle.clone(),
     };
     let room = Arc::new(Semaphore::new(
         usize::try_from(limits.connections).unwrap_or(usize::MAX),
@@ -128,6 +129,7 @@ struct Server {
     tls: Option<ServerTls>,
     app: App,
     builder: Arc<Builder<TokioExecutor>>,
+    lifecycle: Lifecycle,
 }
 
 impl Server {
@@ -138,14 +140,29 @@ impl Server {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(listener = name, %error, "cannot switch off Nagle's algorithm");
         }
-        match Stream::open(stream, self.tls.as_ref()).await {
-            Ok(stream) => self.talk(stream, watcher).await,
-            Err(error) => {
-                metrics::counter!("vt_tls_handshake_errors_total", "listener" => name).increment(1);
-                tracing::debug!(listener = name, %error, "no TLS with a client");
-            }
+        if let Some(stream) = self.open(stream).await {
+            self.talk(stream, watcher).await;
         }
         open.decrement(1);
+    }
+
+    /// The connection as it is spoken over. One that has not agreed on keys yet does not hold up the end.
+    async fn open(&self, stream: TcpStream) -> Option<Stream> {
+        let Some(tls) = &self.tls else {
+            return Some(Stream::Plain(stream));
+        };
+        let opened = tokio::select! {
+            opened = tls.accept(stream) => opened,
+            () = self.lifecycle.reached(Phase::Draining) => return None,
+        };
+        match opened {
+            Ok(stream) => Some(Stream::Tls(Box::new(stream))),
+            Err(error) => {
+                metrics::counter!("vt_tls_handshake_errors_total", "listener" => self.name).increment(1);
+                tracing::debug!(listener = self.name, %error, "no TLS with a client");
+                None
+            }
+        }
     }
 
     async fn talk(self, stream: Stream, watcher: Watcher) {

@@ -1,6 +1,5 @@
 //! A client's connection, with or without TLS.
 
-use crate::tls::ServerTls;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,14 +13,6 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    /// With `tls`, after the handshake.
-    pub(super) async fn open(stream: TcpStream, tls: Option<&ServerTls>) -> io::Result<Self> {
-        match tls {
-            None => Ok(Self::Plain(stream)),
-            Some(tls) => Ok(Self::Tls(Box::new(tls.accept(stream).await?))),
-        }
-    }
-
     /// Whether the client has shown a certificate; a bad one ends the handshake.
     pub(super) fn is_verified(&self) -> bool {
         match self {

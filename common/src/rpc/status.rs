@@ -125,7 +125,7 @@ fn query_by_code(status: &Status) -> QueryError {
 }
 
 /// The message with its deepest cause: the transport's own messages say little.
-fn told(status: &Status) -> String {
+pub(super) fn told(status: &Status) -> String {
     let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(status);
     let mut deepest = None;
     while let Some(error) = cause {

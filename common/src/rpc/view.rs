@@ -5,6 +5,7 @@ use super::node::RemoteNode;
 use super::nodes::Nodes;
 use super::proto::StateFrame;
 use super::state_of_frame;
+use super::status::told;
 use crate::cluster::{ClusterState, ClusterView, NodeId, StorageNode};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use std::collections::BTreeSet;
@@ -104,6 +105,7 @@ impl Shared {
     async fn watch_always(self: Arc<Self>) {
         let mut pause = FIRST_PAUSE;
         let mut turn = 0usize;
+        let mut failed = None;
         loop {
             let candidates = self.candidates().await;
             for step in 0..candidates.len() {
@@ -112,12 +114,15 @@ impl Shared {
                 };
                 match self.follow(addr, &candidates).await {
                     Ok(()) => pause = FIRST_PAUSE,
-                    Err(status) => tracing::debug!(%addr, %status, "a storage node does not tell the cluster's state"),
+                    Err(status) => {
+                        tracing::debug!(%addr, %status, "a storage node does not tell the cluster's state");
+                        failed = Some(format!("{addr}: {}", told(&status)));
+                    }
                 }
             }
             turn = turn.wrapping_add(1);
             if self.state.borrow().is_none() && pause == GREATEST_PAUSE {
-                tracing::warn!(nodes = ?self.addresses, "no storage node tells the cluster's state");
+                tracing::warn!(nodes = ?self.addresses, last = failed, "no storage node tells the cluster's state");
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(GREATEST_PAUSE);

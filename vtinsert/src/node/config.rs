@@ -7,6 +7,7 @@ use common::config::{ListenAddr, Period};
 use common::http::HttpConfig;
 use common::rpc::{SecretConfig, StorageNodesConfig};
 use common::telemetry::LoggerConfig;
+use common::tenancy::TenantConfig;
 use common::tls::OtlpGrpcTlsConfig;
 
 /// All flags of an insert node.
@@ -44,6 +45,8 @@ pub struct InsertNodeConfig {
     pub future_retention: Period,
     #[command(flatten)]
     pub replication: ReplicationConfig,
+    #[command(flatten, next_help_heading = "Tenants")]
+    pub tenants: TenantConfig,
     #[command(flatten)]
     pub logger: LoggerConfig,
 }

@@ -7,12 +7,15 @@ pub use config::{InsertNodeConfig, command};
 
 use crate::cluster::ReplicatedSink;
 use crate::config::TimeWindow;
+use crate::otlp::NEEDS;
 use crate::receiver::Receiver;
+use common::access::Needs;
 use common::cluster::ClusterView;
 use common::config::EffectiveFlags;
 use common::http::bind;
 use common::process::{FrontNode, SetupError};
 use common::telemetry::Metrics;
+use common::tenancy::Quotas;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,11 +30,15 @@ pub async fn run(config: InsertNodeConfig, flags: EffectiveFlags, metrics: Metri
     let mut node = FrontNode::start(config.storage_nodes, &config.secret, &config.http, flags, metrics)?;
     let sink = Arc::new(ReplicatedSink::new(node.view(), &config.replication));
     let window = window(node.view(), config.future_retention.into());
-    let receiver = Receiver::with_window(config.insert, window, sink);
-    let grpc_routes = receiver.grpc_routes().await.into_axum_router();
+    let tenants = config.tenants.tenants()?;
+    node.service.set_tenants(tenants.clone());
+    let receiver = Receiver::with_window(config.insert, window, sink, tenants.map(Quotas::new));
+    let grpc_routes = receiver.grpc_routes(node.service.lifecycle()).await.into_axum_router();
     let routes = receiver.http_router().merge(grpc_routes.clone());
-    node.service.serve(http, routes)?;
-    node.service.serve_bare("otlp-grpc", grpc, grpc_tls, grpc_routes)?;
+    let needs = Needs::of(NEEDS);
+    node.service.serve(http, routes, needs.clone())?;
+    node.service
+        .serve_bare("otlp-grpc", grpc, grpc_tls, grpc_routes, needs)?;
     node.run().await;
     Ok(())
 }

@@ -12,11 +12,11 @@ use crate::error::InsertError;
 use crate::metrics::{PathMetrics, ProtocolMetrics};
 use crate::receiver::{Delivery, Format, Receiver};
 use crate::rpc_status::RpcStatus;
-use crate::tenant::tenant;
 use axum::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, Request, Response, StatusCode};
 use bytes::Bytes;
 use common::config::ByteSize;
+use common::tenancy::tenant_of;
 use futures::future::BoxFuture;
 use futures::stream;
 use http_body_util::StreamBody;
@@ -118,7 +118,7 @@ impl Inner {
         B::Error: Display,
     {
         let (head, body) = request.into_parts();
-        let tenant = tenant(&head.headers)?;
+        let tenant = tenant_of(&head.headers)?;
         let encoding = Encoding::from_header(head.headers.get(GRPC_ENCODING).map(HeaderValue::as_bytes))?;
         let limits = self.receiver.body_limits();
         let frame_limits = BodyLimits {

@@ -8,7 +8,6 @@ use crate::error::InsertError;
 use crate::metrics::{PathMetrics, ProtocolMetrics};
 use crate::receiver::{Delivery, Format, Receiver};
 use crate::rpc_status::RpcStatus;
-use crate::tenant::tenant;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -16,7 +15,8 @@ use axum::http::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap, HeaderValue, RETRY_AFTER,
 };
 use axum::http::{Response, StatusCode};
-use axum::routing::post;
+use axum::routing::{any, post};
+use common::tenancy::tenant_of;
 use prost::Message;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -28,6 +28,9 @@ const PATHS: [&str; 2] = ["/insert/opentelemetry/v1/traces", "/v1/traces"];
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
 
+/// What those who ask whether spans are taken are told, as by VictoriaTraces.
+const READY: &str = "{\"status\":\"ok\"}";
+
 /// One path with what is counted about it.
 struct Endpoint {
     receiver: Arc<Receiver>,
@@ -38,16 +41,19 @@ struct Endpoint {
 }
 
 pub(crate) fn router(receiver: Arc<Receiver>) -> Router {
-    PATHS.into_iter().fold(Router::new(), |router, path| {
-        let endpoint = Arc::new(Endpoint {
-            receiver: receiver.clone(),
-            path,
-            metrics: PathMetrics::new(path),
-            protobuf: ProtocolMetrics::new(path, "opentelemetry_traces_otlphttp_protobuf", "protobuf"),
-            json: ProtocolMetrics::new(path, "opentelemetry_traces_otlphttp_json", "json"),
-        });
-        router.route(path, post(export).with_state(endpoint))
-    })
+    let ready = any(([(CONTENT_TYPE, JSON)], READY));
+    PATHS
+        .into_iter()
+        .fold(Router::new().route("/insert/ready", ready), |router, path| {
+            let endpoint = Arc::new(Endpoint {
+                receiver: receiver.clone(),
+                path,
+                metrics: PathMetrics::new(path),
+                protobuf: ProtocolMetrics::new(path, "opentelemetry_traces_otlphttp_protobuf", "protobuf"),
+                json: ProtocolMetrics::new(path, "opentelemetry_traces_otlphttp_json", "json"),
+            });
+            router.route(path, post(export).with_state(endpoint))
+        })
 }
 
 async fn export(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response<Body> {
@@ -82,7 +88,7 @@ impl Endpoint {
             Format::Json => &self.json,
         };
         counts.request();
-        let tenant = tenant(headers)?;
+        let tenant = tenant_of(headers)?;
         let encoding = Encoding::from_header(headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes))?;
         let mut memory = self.receiver.reservation();
         let body = body::read(body, self.receiver.body_limits(), &mut memory).await?;

@@ -101,7 +101,7 @@ impl Node {
         let grpc = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (http_addr, grpc_addr) = (http.local_addr().unwrap(), grpc.local_addr().unwrap());
         let router = receiver.http_router();
-        let routes = receiver.grpc_routes().await;
+        let routes = receiver.grpc_routes(&common::http::Lifecycle::new()).await;
         let tasks = vec![
             tokio::spawn(async move { axum::serve(http, router).await.unwrap() }),
             tokio::spawn(async move {

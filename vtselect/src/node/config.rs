@@ -6,6 +6,7 @@ use common::config::ListenAddr;
 use common::http::HttpConfig;
 use common::rpc::{SecretConfig, StorageNodesConfig};
 use common::telemetry::LoggerConfig;
+use common::tenancy::TenantConfig;
 
 /// All flags of a select node.
 #[derive(Args, Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct SelectNodeConfig {
     pub secret: SecretConfig,
     #[command(flatten, next_help_heading = "Queries")]
     pub select: SelectConfig,
+    #[command(flatten, next_help_heading = "Tenants")]
+    pub tenants: TenantConfig,
     #[command(flatten)]
     pub logger: LoggerConfig,
 }

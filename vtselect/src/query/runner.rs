@@ -3,7 +3,9 @@
 use super::{AllowPartial, Reading};
 use crate::SelectConfig;
 use common::contract::{AnswerStream, QueryContext, QueryError, SpanSource, collect};
+use common::ids::TenantId;
 use common::query::{Answer, Plan};
+use common::tenancy::{QueryPlace, Quotas};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,6 +20,7 @@ pub struct QueryRunner {
     max_memory: usize,
     slow: Duration,
     allow_partial: AllowPartial,
+    quotas: Option<Arc<Quotas>>,
 }
 
 /// How a query may be answered.
@@ -49,13 +52,19 @@ impl QueryRunner {
             max_memory: config.search_max_memory_per_query.as_usize(),
             slow: config.search_log_slow_query_duration.into(),
             allow_partial: config.search_allow_partial_response,
+            quotas: None,
         }
+    }
+
+    /// The same within limits of tenants, if given.
+    pub fn with_quotas(self, quotas: Option<Arc<Quotas>>) -> Self {
+        Self { quotas, ..self }
     }
 
     /// The whole answer to `plan`. Dropping the future cancels the query.
     pub async fn run(&self, plan: Plan, wanted: Wanted) -> Result<Whole, QueryError> {
         let started = Instant::now();
-        let _turn = self.turn(self.max_duration).await?;
+        let _turn = self.turn(plan.tenant, self.max_duration).await?;
         let context = self.context(self.max_duration, wanted);
         let _cancel = context.cancel_on_drop();
         let shape = plan.shape.clone();
@@ -74,9 +83,14 @@ impl QueryRunner {
 
     /// Waits for a turn, then gives what runs the plans of one request: they share its turn, its limits and its
     /// deadline, which is `timeout` from now, or the configured one if that is sooner.
-    pub async fn begin(&self, timeout: Option<Duration>, wanted: Wanted) -> Result<Running, QueryError> {
+    pub async fn begin(
+        &self,
+        tenant: TenantId,
+        timeout: Option<Duration>,
+        wanted: Wanted,
+    ) -> Result<Running, QueryError> {
         let timeout = timeout.map_or(self.max_duration, |timeout| timeout.min(self.max_duration));
-        let turn = self.turn(timeout).await?;
+        let turn = self.turn(tenant, timeout).await?;
         Ok(Running {
             source: self.source.clone(),
             context: self.context(timeout, wanted),
@@ -107,8 +121,15 @@ impl QueryRunner {
         context
     }
 
-    /// Waits until a query may run, for as long as it may take.
-    async fn turn(&self, timeout: Duration) -> Result<Turn, QueryError> {
+    /// Waits until a query may run, first among those of its tenant, for as long as it may take.
+    async fn turn(&self, tenant: TenantId, timeout: Duration) -> Result<Turn, QueryError> {
+        let place = match &self.quotas {
+            Some(quotas) => {
+                let place = quotas.query(tenant, self.max_queue.min(timeout)).await;
+                place.map_err(|reached| QueryError::Overloaded(reached.to_string()))?
+            }
+            None => None,
+        };
         let permit = match self.gate.clone().try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) => {
@@ -126,7 +147,10 @@ impl QueryRunner {
             }
         };
         gauge!("vt_concurrent_select_current").increment(1.0);
-        Ok(Turn { _permit: permit })
+        Ok(Turn {
+            _permit: permit,
+            _place: place,
+        })
     }
 }
 
@@ -206,6 +230,7 @@ fn describe() {
 /// A query's place among the running ones.
 struct Turn {
     _permit: OwnedSemaphorePermit,
+    _place: Option<QueryPlace>,
 }
 
 impl Drop for Turn {
@@ -220,7 +245,6 @@ mod tests {
     use async_trait::async_trait;
     use common::config::Period;
     use common::contract::AnswerStream;
-    use common::ids::TenantId;
     use common::query::CatalogueQuery;
     use futures::StreamExt;
     use tokio::sync::mpsc;

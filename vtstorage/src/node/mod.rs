@@ -25,13 +25,14 @@ use crate::engine::store::{Engine, StorageConfig};
 use crate::hints::{HintDelivery, Route};
 use crate::server::{StorageService, routes};
 use crate::transfer::Transfers;
+use common::access::{Need, Needs};
 use common::cluster::{PeerNode, Settings};
 use common::config::EffectiveFlags;
 use common::http::{Lifecycle, Phase, bind};
-use common::process::Service;
-use common::rpc::{Credentials, Nodes, SecretError};
+use common::process::{Service, SetupError};
+use common::rpc::{Credentials, Nodes};
 use common::telemetry::Metrics;
-use common::tls::TlsError;
+use common::tls::ServerTls;
 use local::Store;
 use snapshots::{ClusterPart, Kind, Snapshots, restore, snapshot_router};
 use std::net::SocketAddr;
@@ -42,16 +43,22 @@ use tokio::task::JoinSet;
 /// Slots of a cluster that this node makes.
 const SLOTS: u16 = 1_024;
 
+/// What the paths of other nodes' calls need; the rest is for operators.
+const NEEDS: &[(&str, Need)] = &[
+    ("/vt.v1.Storage", Need::Nodes),
+    ("/vt.v1.Raft", Need::Nodes),
+    ("/cluster/in_sync", Need::Health),
+];
+
 /// Why the process ended otherwise than by a signal.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// A socket, a signal handler or the cluster's metadata
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// A file of TLS, users or the cluster's secret
     #[error(transparent)]
-    Secret(#[from] SecretError),
-    #[error(transparent)]
-    Tls(#[from] TlsError),
+    Setup(#[from] SetupError),
     #[error("storage: {0}")]
     Storage(#[from] StorageError),
     #[error("{0}")]
@@ -67,13 +74,7 @@ pub enum RunError {
 /// # Errors
 /// When it cannot start, or cannot go on.
 pub async fn run(config: StorageNodeConfig, flags: EffectiveFlags, metrics: Metrics) -> Result<(), RunError> {
-    let authorities = config.internal_tls.client_authorities(&config.http.tls)?;
-    let tls = config.http.tls.server(authorities)?;
-    let credentials = config
-        .secret
-        .credentials()?
-        .with_tls(config.internal_tls.client(&config.http.tls)?)
-        .demanding_certificates(authorities.is_some());
+    let (tls, credentials) = security(&config)?;
     let mut server = Service::new(&config.http, tls, Lifecycle::starting(), flags, metrics)?;
     let listener = bind(&config.http_listen_addr).await?;
     let listener = listener.ok_or_else(|| RunError::Flags("--httpListenAddr must not be empty".into()))?;
@@ -100,7 +101,7 @@ pub async fn run(config: StorageNodeConfig, flags: EffectiveFlags, metrics: Metr
         .merge(snapshot_router(Arc::new(snapshots)))
         .merge(status::status_router(node.status()))
         .merge(grpc);
-    server.serve(Some(listener), routes)?;
+    server.serve(Some(listener), routes, Needs::of(NEEDS))?;
     let ready = tokio::spawn(serve_once_member(node.cluster.clone(), lifecycle));
 
     let ended = tokio::select! {
@@ -113,6 +114,23 @@ pub async fn run(config: StorageNodeConfig, flags: EffectiveFlags, metrics: Metr
     engine.shutdown().await?;
     tracing::info!("stopped");
     ended
+}
+
+/// What the node's own socket shows and demands, and what it shows to others.
+fn security(config: &StorageNodeConfig) -> Result<(Option<ServerTls>, Credentials), SetupError> {
+    let (listener, internal) = (&config.http.tls, &config.internal_tls);
+    let authorities = internal.client_authorities(listener)?;
+    let users = &config.http.access.auth_config;
+    if users.is_some() && authorities.is_none() && config.secret.cluster_secret_file.is_none() {
+        tracing::warn!(
+            "users have no say between nodes: without --cluster.secretFile whoever comes as a node is let in"
+        );
+    }
+    let credentials = config.secret.credentials()?;
+    let credentials = credentials
+        .with_tls(internal.client(listener)?)
+        .demanding_certificates(authorities.is_some());
+    Ok((listener.server(authorities)?, credentials))
 }
 
 /// Recovery may take a while, and blocks.

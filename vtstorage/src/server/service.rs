@@ -20,6 +20,7 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
+use tonic_health::ServingStatus;
 
 /// What the node knows of itself and of its cluster.
 pub trait Host: Send + Sync + 'static {
@@ -42,13 +43,20 @@ pub struct StorageService {
 }
 
 /// The routes of the node's gRPC server: the storage service, `more` of the same cluster's services, and in front of
-/// them the check of who calls; and the service `grpc.health.v1.Health`, which anybody may ask.
+/// them the check of who calls; and the service `grpc.health.v1.Health`, which anybody may ask and which says that the
+/// node serves until it begins to leave.
 pub async fn routes(storage: StorageService, more: Routes, credentials: Credentials) -> Router {
     let (reporter, health) = tonic_health::server::health_reporter();
+    let lifecycle = storage.lifecycle.clone();
     let storage = StorageServer::new(storage)
         .max_decoding_message_size(MAX_MESSAGE)
         .max_encoding_message_size(MAX_STATE);
     reporter.set_serving::<StorageServer<StorageService>>().await;
+    tokio::spawn(async move {
+        lifecycle.reached(Phase::Leaving).await;
+        reporter.set_not_serving::<StorageServer<StorageService>>().await;
+        reporter.set_service_status("", ServingStatus::NotServing).await;
+    });
     let guarded = guarded(more.add_service(storage).into_axum_router(), credentials);
     Routes::new(health).into_axum_router().reset_fallback().merge(guarded)
 }

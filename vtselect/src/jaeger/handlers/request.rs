@@ -3,12 +3,13 @@
 use super::super::JaegerApi;
 use super::super::envelope::ApiError;
 use super::super::params;
-use crate::http::{Params, TenantError, tenant_of};
+use crate::http::Params;
 use crate::query::{Reading, Wanted, Whole, asked_for_partial};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use common::ids::TenantId;
 use common::query::Plan;
+use common::tenancy::{TenantError, tenant_of};
 use std::convert::Infallible;
 
 /// Parameters and tenant of a call.

@@ -4,6 +4,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use common::ids::TenantId;
+use common::tenancy::tenant_of;
 use common::time::UnixNanos;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,7 +17,7 @@ use super::super::value::{parse_duration, parse_time};
 use super::super::{ParseContext, parse_filter, parse_query, quote_if_needed};
 use super::error::ApiError;
 use super::multipart;
-use crate::http::{Params, tenant_of};
+use crate::http::Params;
 use crate::query::{Reading, Wanted, asked_for_partial};
 
 /// The largest form that is read.

@@ -26,7 +26,10 @@ pub(super) struct Started {
 impl LogsqlApi {
     /// Waits for the turn of the query.
     pub(super) async fn start(&self, call: &QueryCall, rate_seconds: Option<f64>) -> Result<Started, ApiError> {
-        let running = self.runner.begin(call.timeout, call.wanted()?).await?;
+        let running = self
+            .runner
+            .begin(call.call.tenant, call.timeout, call.wanted()?)
+            .await?;
         let guard = running.context().cancel_on_drop();
         let scope = Scope {
             tenant: call.call.tenant,
