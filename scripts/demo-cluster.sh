@@ -20,7 +20,7 @@ flags_of() {
     index($0, command) { found = 1 }
     found && /^ *args:/ { inside = 1; next }
     inside && /^ *- "--/ { sub(/^ *- "/, ""); sub(/"$/, ""); print; next }
-    inside { exit }' "$manifests"
+    inside && NF { exit }' "$manifests"
 }
 
 storage=() insert=() select=() receivers=()

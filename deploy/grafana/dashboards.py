@@ -122,6 +122,18 @@ REPLICATION = ("Replication", [
     ("Writes that storage nodes did not take", "They are sent again or kept as hints", PER_SECOND,
      (rate("vt_insert_node_errors_total", "node"), "{{node}}")),
 ])  # fmt: skip
+MOVES = ("Moves", [
+    ("Transfers under way", "Spans that move to a node, because it joined, another leaves, or copies were lost", COUNT,
+     (now("vt_transfers"), "{{instance}}")),
+    ("Bytes fetched by transfers", "Compressed", BYTES_PER_SECOND,
+     (rate("vt_transfer_bytes_total", "instance"), "{{instance}}")),
+    ("Spans taken over and given up", "By the nodes that hold them now or held them before", SPANS_PER_SECOND,
+     (rate("vt_transfer_spans_total", "instance"), "{{instance}} taken over"),
+     (rate("vt_transfer_dropped_spans_total", "instance"), "{{instance}} given up")),
+    ("Transfers completed and failed", "A failed one is tried again", PER_SECOND,
+     (rate("vt_transfers_completed_total", "instance"), "{{instance}} completed"),
+     (rate("vt_transfer_failures_total", "instance"), "{{instance}} failed")),
+])  # fmt: skip
 RAFT = ("Raft", [
     ("Leader", "1 on the node that leads", COUNT, (now("vt_raft_is_leader"), "{{instance}}")),
     ("Knows a leader", "Without one, no change of the cluster is possible", COUNT,
@@ -150,7 +162,7 @@ DASHBOARDS = {
     "vt-cluster": (
         "vt: cluster",
         "vt(insert|storage|select)",
-        [INGESTION, ERRORS, LATENCY, STORAGE, REPLICATION, RAFT, PROCESS],
+        [INGESTION, ERRORS, LATENCY, STORAGE, REPLICATION, MOVES, RAFT, PROCESS],
     ),
 }
 DATA_SOURCE = {"type": "prometheus", "uid": "${datasource}"}

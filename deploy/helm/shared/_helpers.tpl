@@ -150,6 +150,26 @@ initContainers:
 {{- end }}
 {{- end -}}
 
+{{/* the file with users, of what clients reach */}}
+{{- define "vt.authFlag" -}}
+{{- if .Values.auth.secretName }}
+- "--auth.config=/etc/vt/auth/auth.toml"
+{{- end }}
+{{- end -}}
+
+{{- define "vt.authMount" -}}
+{{- if .Values.auth.secretName }}
+- {name: auth, mountPath: /etc/vt/auth, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- define "vt.authVolume" -}}
+{{- with .Values.auth.secretName }}
+- name: auth
+  secret: {secretName: {{ . }}}
+{{- end }}
+{{- end -}}
+
 {{/* flags of a listener that speaks TLS */}}
 {{- define "vt.tlsFlags" -}}
 {{- if .Values.tls.secretName }}
