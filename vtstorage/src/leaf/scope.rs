@@ -56,7 +56,7 @@ impl RowScope {
         tenant: TenantId,
         rows: &mut BlockRows<'_>,
     ) -> Result<Option<Vec<(u16, u32)>>, StorageError> {
-        let slots = self.slots(epoch);
+        let slots = self.0.slots_at(epoch);
         match slots.is_empty() {
             true => Ok(Some(Vec::new())),
             false => rows.minutes_of_slots(tenant, self.0.slots, &slots),

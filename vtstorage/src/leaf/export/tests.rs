@@ -76,7 +76,7 @@ async fn what_is_moved_is_the_same_and_what_is_dropped_is_gone_for_ever() {
     assert_eq!(from.discard(moved.clone()).await.unwrap(), rows);
     assert_eq!(from.discard(moved.clone()).await.unwrap(), 0);
     assert_eq!(
-        before.blocks().map(|block| block.header.rows).sum::<u32>() as u64,
+        before.blocks().map(|block| block.open().unwrap().header.rows).sum::<u32>() as u64,
         800,
         "a query goes on"
     );
