@@ -3,8 +3,8 @@
 # goes with them (unless KEEP is set); their programs are in $bin, which VT_BIN_DIR sets.
 
 bin=${VT_BIN_DIR:-${CARGO_TARGET_DIR:-target}/release}
-# It would be taken for a flag.
-unset VT_BIN_DIR
+# They would be taken for flags.
+unset VT_BIN_DIR VT_CACHE_DIR
 dir=$(mktemp -d)
 declare -A pids=()
 

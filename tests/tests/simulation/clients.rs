@@ -5,8 +5,9 @@ use super::record::{Identity, Record};
 use super::view::View;
 use super::wire::Wire;
 use bytes::Bytes;
+use common::cluster::ClusterView as _;
 use common::contract::{BatchWrite, QueryContext, QueryError, SpanSink as _, SpanSource, WriteError};
-use common::ids::{RequestId, SpanId, TenantId, TraceId};
+use common::ids::{Epoch, RequestId, SpanId, TenantId, TraceId};
 use common::query::{Answer, Filter, Plan, Projection, RowOrder, RowPart, RowsQuery, Shape};
 use common::span::Span;
 use common::time::TimeRange;
@@ -23,6 +24,8 @@ use vtinsert::cluster::{ReplicatedSink, ReplicationConfig};
 use vtselect::query::cluster::ClusterSource;
 
 pub const TENANT: TenantId = TenantId(0);
+/// Of a cluster that has just been made.
+const FIRST_EPOCH: Epoch = Epoch(1);
 const WRITERS: u64 = 3;
 /// Longer than any query may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -142,10 +145,16 @@ impl Load {
         queue.ended && queue.under_way == 0 && queue.again.is_empty()
     }
 
-    fn take(&self) -> Option<UnderWay<'_>> {
+    /// The next request. `placed_anew`: the placement is not the first one any more.
+    fn take(&self, placed_anew: bool) -> Option<UnderWay<'_>> {
         let mut queue = self.queue.lock();
         let request = match queue.again.pop_front() {
-            Some(again) => again,
+            Some(again) => {
+                if placed_anew {
+                    self.record.sent_anew(&again.spans);
+                }
+                again
+            }
             None if queue.ended => return None,
             None => {
                 queue.next += 1;
@@ -161,8 +170,11 @@ impl Load {
         })
     }
 
-    async fn write(&self, sink: &ReplicatedSink) {
-        let Some(mut under_way) = self.take() else { return };
+    async fn write(&self, sink: &ReplicatedSink, view: &View) {
+        let placed_anew = view.state().is_some_and(|state| state.epoch > FIRST_EPOCH);
+        let Some(mut under_way) = self.take(placed_anew) else {
+            return;
+        };
         let Some(request) = under_way.request.clone() else {
             return;
         };
@@ -186,13 +198,13 @@ impl Load {
 pub async fn insert(load: Load, wire: Wire, addrs: Vec<String>, dice: Dice) -> turmoil::Result {
     let view = View::start(wire, addrs);
     view.first().await;
-    let sink = Arc::new(ReplicatedSink::new(view, &ReplicationConfig::default()));
+    let sink = Arc::new(ReplicatedSink::new(view.clone(), &ReplicationConfig::default()));
     let writer = |n| {
-        let (load, sink, mut dice) = (load.clone(), sink.clone(), dice.clone());
+        let (load, sink, view, mut dice) = (load.clone(), sink.clone(), view.clone(), dice.clone());
         (0..n).for_each(|_| _ = dice.next());
         async move {
             loop {
-                load.write(&sink).await;
+                load.write(&sink, &view).await;
                 sleep(dice.millis(20, 150)).await;
             }
         }

@@ -36,7 +36,9 @@ struct World<'a> {
 
 /// Runs the simulation of a seed.
 pub fn run(seed: u64) -> Outcome {
-    let storage: Vec<String> = (1..=4).map(|n| format!("storage-{n}")).collect();
+    // With odd seeds, another node joins.
+    let hosts = FOUNDERS + usize::from(seed % 2 == 1);
+    let storage: Vec<String> = (1..=hosts).map(|n| format!("storage-{n}")).collect();
     let clients: Vec<String> = ["insert-1", "insert-2", "select-1", "select-2"]
         .map(str::to_owned)
         .to_vec();
@@ -56,7 +58,10 @@ pub fn run(seed: u64) -> Outcome {
     world.until("complete answers", HEALING, |world| {
         world.record.counts().complete > complete + 4
     })?;
-    world.replicas_agree()?;
+    // A span that is stored under two placements may be so on one of its owners only.
+    if !world.record.may_repeat() {
+        world.replicas_agree()?;
+    }
     Ok(world.record.counts())
 }
 

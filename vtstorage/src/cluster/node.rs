@@ -252,17 +252,25 @@ impl ClusterNode {
     }
 }
 
-/// Comes into a cluster, or makes sure that the peers belong to the same one as the node's data.
+/// Comes into a cluster, and makes sure that the peers belong to the same one as the node's data.
 async fn come_in(core: Arc<Core>, search: Search) {
+    tokio::join!(compare_with_peers(&core, &search), find_cluster(&core, &search));
+}
+
+/// Fails the node when the data that it was started with is another cluster's.
+async fn compare_with_peers(core: &Core, search: &Search) {
     if let Some(own) = core.identity.cluster()
-        && let Some((addr, other)) = entry::foreign_peer(&core, &search).await
+        && let Some((addr, other)) = entry::foreign_peer(core, search).await
     {
-        return core.fail(format!("the data belongs to cluster {own}, but {addr} to {other}"));
+        core.fail(format!("the data belongs to cluster {own}, but {addr} to {other}"));
     }
-    if let Err(error) = entry::come_in(&core, &search).await {
+}
+
+async fn find_cluster(core: &Core, search: &Search) {
+    if let Err(error) = entry::come_in(core, search).await {
         return core.fail(format!("the node's record: {error}"));
     }
-    if let Err(error) = entry::finish_founding(&core).await {
+    if let Err(error) = entry::finish_founding(core).await {
         core.fail(format!("making the cluster: {error}"));
     }
 }

@@ -22,6 +22,8 @@ const ROUND: Duration = Duration::from_millis(300);
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long joining may take.
 const JOINING: Duration = Duration::from_secs(8);
+/// The longest pause between rounds while no peer answers.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The reason to wait is logged when it changes, and each so many rounds.
 const SAY_AGAIN: u32 = 100;
 
@@ -186,12 +188,22 @@ fn fresh(member: &NewMember) -> Member {
     }
 }
 
-/// Whether a peer of a node that has a cluster belongs to another one.
+/// Compares the cluster of a node that has one with its peers', until one of them has told its own. Gives the peer that
+/// belongs to another one.
 pub(super) async fn foreign_peer(core: &Core, search: &Search) -> Option<(String, ClusterId)> {
     let own = core.identity.cluster()?;
-    let answers = ask_around(core, search).await;
-    let clusters = answers
-        .into_iter()
-        .filter_map(|(addr, answer)| Some((addr, answer.cluster?)));
-    clusters.into_iter().find(|(_, cluster)| *cluster != own)
+    let mut pause = ROUND;
+    loop {
+        let mut others = ask_around(core, search).await;
+        others.retain(|_, answer| answer.member.id != core.id());
+        let clusters: Vec<_> = others
+            .into_iter()
+            .filter_map(|(addr, answer)| Some((addr, answer.cluster?)))
+            .collect();
+        if !clusters.is_empty() {
+            return clusters.into_iter().find(|(_, cluster)| *cluster != own);
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
 }

@@ -76,7 +76,10 @@ async fn what_is_moved_is_the_same_and_what_is_dropped_is_gone_for_ever() {
     assert_eq!(from.discard(moved.clone()).await.unwrap(), rows);
     assert_eq!(from.discard(moved.clone()).await.unwrap(), 0);
     assert_eq!(
-        before.blocks().map(|block| block.open().unwrap().header.rows).sum::<u32>() as u64,
+        before
+            .blocks()
+            .map(|block| block.open().unwrap().header.rows)
+            .sum::<u32>() as u64,
         800,
         "a query goes on"
     );
@@ -113,7 +116,12 @@ async fn a_block_of_which_nothing_stays_goes() {
 
 #[test]
 fn portions_hold_all_rows_in_order() {
-    assert_eq!(portions(&[0..3, 5..9], 4), [vec![0..3, 5..6], vec![6..9]]);
-    assert_eq!(portions(&[0..9], 4), [vec![0..4], vec![4..8], vec![8..9]]);
+    let cut = |ranges: &[Range<u32>]| -> Vec<Vec<(u32, u32)>> {
+        let pairs = |portion: Vec<Range<u32>>| portion.iter().map(|range| (range.start, range.end)).collect();
+        portions(ranges, 4).into_iter().map(pairs).collect()
+    };
+    assert_eq!(cut(&[0..3, 5..9]), [vec![(0, 3), (5, 6)], vec![(6, 9)]]);
+    let one = 0..9;
+    assert_eq!(cut(std::slice::from_ref(&one)), [[(0, 4)], [(4, 8)], [(8, 9)]]);
     assert!(portions(&[], 4).is_empty());
 }
