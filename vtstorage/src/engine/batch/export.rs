@@ -192,6 +192,7 @@ mod tests {
     use crate::engine::testing::request;
     use common::ids::{Epoch, TenantId};
     use common::span::Span;
+    use common::value::Attribute;
     use proptest::prelude::*;
     use prost::Message;
 
@@ -200,13 +201,21 @@ mod tests {
         SpanBatch::decode(TenantId(0), Epoch(0), otlp, limits).unwrap()
     }
 
+    fn sort(attributes: &mut [Attribute]) {
+        attributes.sort_by(|a, b| a.key.cmp(&b.key));
+    }
+
     /// The spans, by what makes them differ.
     fn spans(batch: &SpanBatch) -> Vec<String> {
         let mut reader = SpanReader::new(batch);
         let all = (0..batch.rows.len()).map(|row| reader.span(row).unwrap());
         let by_key = |mut span: Span| {
-            // Where not all have columns, their order is not kept.
-            span.attributes.sort_by(|a, b| a.key.cmp(&b.key));
+            // Where not all have columns, their order is not kept, on whatever they are.
+            sort(&mut span.attributes);
+            span.events.iter_mut().for_each(|event| sort(&mut event.attributes));
+            span.links.iter_mut().for_each(|link| sort(&mut link.attributes));
+            sort(&mut std::sync::Arc::make_mut(&mut span.resource).attributes);
+            sort(&mut std::sync::Arc::make_mut(&mut span.scope).attributes);
             format!("{span:?}")
         };
         let mut spans: Vec<String> = all.map(by_key).collect();
