@@ -122,15 +122,7 @@ impl Load {
     pub fn run(&self, lane: u8, url: &str, requests: u16) {
         let agent = agent();
         for number in 0..requests {
-            let request = self.request(lane, number);
-            let (key, body) = (request.key, request.body);
-            let entry = Entry {
-                fate: Fate::Sent,
-                lane,
-                number,
-                spans: request.spans,
-            };
-            self.ledger().insert(key, entry);
+            let (key, body) = self.next_request(lane, number);
             while let Some(reply) = self.proceeds().then(|| post(&agent, url, &body)) {
                 match reply {
                     Reply::Stored => {
@@ -155,15 +147,7 @@ impl Load {
     pub fn run_on(&self, lane: u8, urls: &[String], pause: Duration) {
         let agent = agent();
         for number in 0..u16::MAX {
-            let request = self.request(lane, number);
-            let (key, body) = (request.key, request.body);
-            let entry = Entry {
-                fate: Fate::Sent,
-                lane,
-                number,
-                spans: request.spans,
-            };
-            self.ledger().insert(key, entry);
+            let (key, body) = self.next_request(lane, number);
             let mut failed = None;
             let mut tries = urls.iter().cycle().skip(usize::from(number) + usize::from(lane));
             while let Some(url) = tries.next().filter(|_| self.proceeds()) {
@@ -319,6 +303,22 @@ impl Load {
 
     fn assert_end_expected(&self, why: &str) {
         assert!(self.end_expected.load(Ordering::SeqCst), "the server went away: {why}");
+    }
+
+    /// The key and the body of a request that is about to be sent, and is in the ledger from now on.
+    fn next_request(&self, lane: u8, number: u16) -> (u64, Vec<u8>) {
+        let Request { key, body, spans } = self.request(lane, number);
+        let fate = Fate::Sent;
+        self.ledger().insert(
+            key,
+            Entry {
+                fate,
+                lane,
+                number,
+                spans,
+            },
+        );
+        (key, body)
     }
 
     /// Mostly small requests, some large. Four in a row share a trace.
