@@ -8,4 +8,5 @@ pub mod load;
 pub mod netns;
 pub mod process;
 pub mod sample;
+pub mod vtctl;
 pub mod vtgen;

@@ -587,10 +587,13 @@ impl Log {
     }
 }
 
-/// The program under test: in `VT_BIN_DIR` where that is set, else built for the profile of this test.
 fn binary(program: Program) -> PathBuf {
+    binary_named(program.name())
+}
+
+/// The program under test: in `VT_BIN_DIR` where that is set, else built for the profile of this test.
+pub(crate) fn binary_named(name: &'static str) -> PathBuf {
     static BUILT: Mutex<BTreeMap<&'static str, PathBuf>> = Mutex::new(BTreeMap::new());
-    let name = program.name();
     match std::env::var_os("VT_BIN_DIR") {
         Some(dir) => PathBuf::from(dir).join(name),
         None => BUILT

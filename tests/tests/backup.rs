@@ -8,6 +8,7 @@ use std::time::Duration;
 use tests::cluster::{Cluster, Layout};
 use tests::load::{self, Load};
 use tests::process::{Client, Options, Program, Server};
+use tests::vtctl::{vtctl, vtctl_json};
 
 /// Makes a snapshot, and returns what it says of itself.
 fn snapshot(node: &Server, name: &str) -> Value {
@@ -136,6 +137,28 @@ fn peers(cluster: &Cluster) -> String {
     addrs.join(",")
 }
 
+/// There is `monday` on all of them; it is gone from one, and then from all.
+fn check_snapshots_of_all_members(cluster: &Cluster) {
+    let addr = peers(cluster);
+    let complete = || {
+        let listed = vtctl_json(&["snapshot", "list", "--addr", &addr]);
+        let snapshots = listed["snapshots"].as_array().expect("snapshots").iter();
+        snapshots.map(|one| one["complete"] == true).collect::<Vec<_>>()
+    };
+    assert_eq!(complete(), [true]);
+    let again = vtctl(&["snapshot", "create", "monday", "--addr", &addr], &[]);
+    assert_eq!(again.status.code(), Some(1), "{again:?}");
+    assert!(
+        again.stderr.contains("not made on 3 of 3") && again.stdout.contains("already"),
+        "{again:?}"
+    );
+    cluster.storage[0].post("/internal/snapshot/delete?name=monday", "text/plain", b"");
+    assert_eq!(complete(), [false]);
+    let rest = vtctl(&["snapshot", "delete", "monday", "--yes", "--addr", &addr], &[]);
+    assert!(rest.stderr.contains("not deleted on 1 of 3"), "{rest:?}");
+    assert!(complete().is_empty());
+}
+
 #[test]
 fn a_cluster_that_lost_all_disks_is_restored_from_its_nodes_snapshots() {
     let mut cluster = Layout::default().start();
@@ -145,14 +168,18 @@ fn a_cluster_that_lost_all_disks_is_restored_from_its_nodes_snapshots() {
     let before = digests(&cluster);
     let old = cluster.status("/cluster/status")["cluster"].clone();
     let backup = tempfile::tempdir().expect("a directory");
-    let made: Vec<Value> = cluster.storage.iter().map(|node| snapshot(node, "monday")).collect();
-    assert!(made.iter().all(|one| one["version"] == made[0]["version"]), "{made:?}");
+    let addr = peers(&cluster);
+    let made = vtctl_json(&["snapshot", "create", "monday", "--addr", &addr]);
+    let made = made["members"].as_array().expect("members");
+    let is_made = |one: &Value| one["done"] == true && one["version"] == made[0]["version"];
+    assert!(made.len() == 3 && made.iter().all(is_made), "{made:?}");
     for (n, node) in cluster.storage.iter().enumerate() {
         copy(
             &node.data_dir().join("snapshots/monday"),
             &backup.path().join(n.to_string()),
         );
     }
+    check_snapshots_of_all_members(&cluster);
     // What comes later is lost with the disks.
     Load::new(load::now(), 4, &[0]).run(0, &cluster.insert[0].url(""), 20);
     for node in &mut cluster.storage {

@@ -14,7 +14,7 @@ const PACKAGE_EDGES: &[(&str, &[&str])] = &[
     ("vtinsert", &["common"]),
     ("vtstorage", &["common"]),
     ("vtselect", &["common"]),
-    ("vtctl", &[]),
+    ("vtctl", &["common"]),
     ("vtsingle", &["common", "vtinsert", "vtstorage", "vtselect"]),
     ("tests", &["common", "vtinsert", "vtstorage", "vtselect", "vtsingle"]),
 ];

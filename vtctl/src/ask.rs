@@ -1,10 +1,11 @@
 //! One question or order to one of several nodes.
 
+use super::connection::Caller;
+use hyper::Method;
 use std::time::Duration;
-use ureq::http::Response;
-use ureq::{Agent, Body};
 
-const PATIENCE: Duration = Duration::from_secs(5);
+/// For what nodes answer from memory, or agree on.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The most of an error's text that is shown.
 const SHOWN: usize = 500;
@@ -14,34 +15,41 @@ const SHOWN: usize = 500;
 pub(crate) enum AskError {
     #[error("no address is given")]
     NoAddress,
-    #[error("{addr}: status {status}: {text}")]
+    #[error("{addr}: status {status}: {text}{}", advice(*status))]
     Refused { addr: String, status: u16, text: String },
     #[error("{addr}: {error}")]
-    Unreachable { addr: String, error: ureq::Error },
+    Unreachable { addr: String, error: String },
+}
+
+fn advice(status: u16) -> &'static str {
+    match status {
+        401 => " (say who asks: --bearerTokenFile, or --username and --passwordFile)",
+        403 => " (it takes a user with the right \"admin\")",
+        _ => "",
+    }
 }
 
 /// The body of the first good answer to `GET path`.
-pub(crate) fn ask(addrs: &[String], path: &str) -> Result<String, AskError> {
-    of_first(addrs, |agent, addr| answered(addr, agent.get(url(addr, path)).call()))
+pub(crate) async fn ask(caller: &Caller, addrs: &[String], path: &str) -> Result<String, AskError> {
+    of_first(caller, addrs, Method::GET, path, "").await
 }
 
-/// The body of the first good answer to `POST path`. A node that refuses speaks for all.
-pub(crate) fn tell(addrs: &[String], path: &str, body: &str) -> Result<String, AskError> {
-    of_first(addrs, |agent, addr| {
-        let request = agent.post(url(addr, path)).content_type("application/json");
-        answered(addr, request.send(body))
-    })
+/// The body of the first good answer to `POST path`.
+pub(crate) async fn tell(caller: &Caller, addrs: &[String], path: &str, body: &str) -> Result<String, AskError> {
+    of_first(caller, addrs, Method::POST, path, body).await
 }
 
-fn of_first(addrs: &[String], ask: impl Fn(&Agent, &str) -> Result<String, AskError>) -> Result<String, AskError> {
-    let agent: Agent = Agent::config_builder()
-        .timeout_global(Some(PATIENCE))
-        .http_status_as_error(false)
-        .build()
-        .into();
+/// A node that refuses speaks for all.
+async fn of_first(
+    caller: &Caller,
+    addrs: &[String],
+    method: Method,
+    path: &str,
+    body: &str,
+) -> Result<String, AskError> {
     let mut failed = AskError::NoAddress;
     for addr in addrs {
-        match ask(&agent, addr) {
+        match of(caller, addr, method.clone(), path, body, PATIENCE).await {
             Ok(body) => return Ok(body),
             Err(error @ AskError::Refused { status: 400..500, .. }) => return Err(error),
             Err(error) => failed = error,
@@ -50,27 +58,40 @@ fn of_first(addrs: &[String], ask: impl Fn(&Agent, &str) -> Result<String, AskEr
     Err(failed)
 }
 
-fn url(addr: &str, path: &str) -> String {
-    let base = addr.trim_end_matches('/');
-    match base.contains("://") {
-        true => format!("{base}{path}"),
-        false => format!("http://{base}{path}"),
-    }
-}
-
-fn answered(addr: &str, response: Result<Response<Body>, ureq::Error>) -> Result<String, AskError> {
-    let unreachable = |error| AskError::Unreachable {
+/// The body of a node's good answer.
+pub(crate) async fn of(
+    caller: &Caller,
+    addr: &str,
+    method: Method,
+    path: &str,
+    body: &str,
+    patience: Duration,
+) -> Result<String, AskError> {
+    let answered = caller.call(addr, method, path, body, patience).await;
+    let answered = answered.map_err(|error| AskError::Unreachable {
         addr: addr.to_owned(),
-        error,
-    };
-    let mut response = response.map_err(unreachable)?;
-    let body = response.body_mut().read_to_string().map_err(unreachable)?;
-    match response.status().as_u16() {
-        200 => Ok(body),
+        error: chain(error.as_ref()),
+    })?;
+    match answered.status {
+        200 => Ok(answered.text),
         status => Err(AskError::Refused {
             addr: addr.to_owned(),
             status,
-            text: body.trim().chars().take(SHOWN).collect(),
+            text: answered.text.trim().chars().take(SHOWN).collect(),
         }),
     }
+}
+
+/// An error and what it comes from, each said once.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let why = error.to_string();
+        if !text.contains(&why) {
+            text = format!("{text}: {why}");
+        }
+        source = error.source();
+    }
+    text
 }

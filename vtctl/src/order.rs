@@ -1,6 +1,7 @@
 //! What the arguments come to: a question, or an order with what it will do. Pure.
 
 use super::What;
+use super::snapshots::SnapshotOrder;
 use serde_json::json;
 
 /// What is sent to a node.
@@ -9,6 +10,12 @@ pub(crate) enum Request {
     /// `GET` of a path
     Question(&'static str),
     Order(Order),
+    /// To all members
+    Snapshots {
+        order: SnapshotOrder,
+        /// As of an [`Order`]
+        warning: Option<String>,
+    },
 }
 
 /// `POST` of a JSON body to a path.
@@ -25,20 +32,55 @@ pub(crate) struct Order {
 #[error("{0}")]
 pub(crate) struct BadArguments(String);
 
-/// Makes a request of the first argument and the one that may follow.
+/// Makes a request of the first argument and those that may follow. A snapshot that shall be made and has no name is called
+/// `unnamed`.
 ///
 /// # Errors
 /// Says what is expected.
-pub(crate) fn request(what: What, argument: Option<&str>) -> Result<Request, BadArguments> {
+pub(crate) fn request(what: What, arguments: &[&str], unnamed: &str) -> Result<Request, BadArguments> {
+    if what == What::Snapshot {
+        return snapshot(arguments, unnamed);
+    }
+    let argument = match arguments {
+        [] => None,
+        [argument] => Some(*argument),
+        [_, more, ..] => return Err(BadArguments(format!("{more:?} is one argument too many"))),
+    };
     let question = match (what, argument) {
         (What::Status, None) => "/cluster/status",
         (What::Members, None) => "/cluster/members",
         (What::Slots, None) => "/cluster/slots",
         (What::Settings, None) => "/cluster/settings",
         (What::Transfers, None) => "/cluster/transfers",
+        (What::Raft, None) => "/cluster/raft",
         _ => return order(what, argument).map(Request::Order),
     };
     Ok(Request::Question(question))
+}
+
+fn snapshot(arguments: &[&str], unnamed: &str) -> Result<Request, BadArguments> {
+    let (order, warning) = match arguments {
+        ["create"] => (SnapshotOrder::Create(unnamed.to_owned()), None),
+        ["create", name] => (SnapshotOrder::Create(named(name)?), None),
+        ["list"] => (SnapshotOrder::List, None),
+        ["delete", name] => {
+            let warning = format!("Snapshot {name} will be deleted on all members. What was not copied away is lost.");
+            (SnapshotOrder::Delete(named(name)?), Some(warning))
+        }
+        _ => return Err(BadArguments("expected create [NAME], list, or delete NAME".to_owned())),
+    };
+    Ok(Request::Snapshots { order, warning })
+}
+
+/// A name, as nodes take it, and as it may stand in a path.
+fn named(name: &str) -> Result<String, BadArguments> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    match !name.is_empty() && name.bytes().all(fits) {
+        true => Ok(name.to_owned()),
+        false => Err(BadArguments(format!(
+            "a name of a snapshot has letters, digits, '-' and '_', and this is none: {name:?}"
+        ))),
+    }
 }
 
 fn order(what: What, argument: Option<&str>) -> Result<Order, BadArguments> {
@@ -46,7 +88,9 @@ fn order(what: What, argument: Option<&str>) -> Result<Order, BadArguments> {
     let node = || argument.ok_or_else(|| expected("the id or address of a node"));
     let about = |node: &str| json!({ "node": node }).to_string();
     let (path, body, warning) = match what {
-        What::Status | What::Members | What::Slots => return Err(expected("nothing more")),
+        What::Status | What::Members | What::Slots | What::Raft | What::Snapshot => {
+            return Err(expected("nothing more"));
+        }
         What::Transfers => match argument {
             Some("pause") => ("/cluster/transfers/pause", String::new(), None),
             Some("resume") => ("/cluster/transfers/resume", String::new(), None),
@@ -108,7 +152,7 @@ mod tests {
     use super::*;
 
     fn ordered(what: What, argument: &str) -> Order {
-        match request(what, Some(argument)) {
+        match request(what, &[argument], "now") {
             Ok(Request::Order(order)) => order,
             other => panic!("{other:?}"),
         }
@@ -117,15 +161,15 @@ mod tests {
     #[test]
     fn what_is_shown_needs_no_more() {
         assert_eq!(
-            request(What::Transfers, None),
+            request(What::Transfers, &[], "now"),
             Ok(Request::Question("/cluster/transfers"))
         );
         assert_eq!(
-            request(What::Settings, None),
+            request(What::Settings, &[], "now"),
             Ok(Request::Question("/cluster/settings"))
         );
-        for what in [What::Status, What::Members, What::Slots] {
-            assert!(request(what, Some("x")).is_err());
+        for what in [What::Status, What::Members, What::Slots, What::Raft] {
+            assert!(request(what, &["x"], "now").is_err());
         }
     }
 
@@ -151,15 +195,40 @@ mod tests {
     }
 
     #[test]
+    fn snapshots_have_names_and_are_not_deleted_by_mistake() {
+        let made = |arguments: &[&str]| match request(What::Snapshot, arguments, "now") {
+            Ok(Request::Snapshots { order, warning }) => Some((order, warning.is_some())),
+            _ => None,
+        };
+        let create = |name: &str| SnapshotOrder::Create(name.to_owned());
+        assert_eq!(made(&["create"]), Some((create("now"), false)));
+        assert_eq!(made(&["create", "monday"]), Some((create("monday"), false)));
+        assert_eq!(made(&["list"]), Some((SnapshotOrder::List, false)));
+        let deleted = made(&["delete", "monday"]);
+        assert_eq!(deleted, Some((SnapshotOrder::Delete("monday".to_owned()), true)));
+        for wrong in [
+            &["delete"][..],
+            &["list", "x"],
+            &["create", "a&b"],
+            &["create", ""],
+            &[],
+            &["make"],
+        ] {
+            assert_eq!(made(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
     fn other_arguments_are_refused() {
         for (what, argument) in [
-            (What::Drain, None),
-            (What::Repair, None),
-            (What::Transfers, Some("stop")),
-            (What::Settings, Some("replication_factor=x")),
-            (What::Settings, Some("slots=5")),
+            (What::Drain, &[][..]),
+            (What::Drain, &["a:1", "b:1"]),
+            (What::Repair, &[]),
+            (What::Transfers, &["stop"]),
+            (What::Settings, &["replication_factor=x"]),
+            (What::Settings, &["slots=5"]),
         ] {
-            assert!(request(what, argument).is_err(), "{what:?} {argument:?}");
+            assert!(request(what, argument, "now").is_err(), "{what:?} {argument:?}");
         }
     }
 }

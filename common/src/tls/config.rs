@@ -80,6 +80,30 @@ pub struct StorageNodeTlsConfig {
     pub storage_node_tls_insecure_skip_verify: bool,
 }
 
+/// TLS of a program that only calls nodes.
+#[derive(Args, Clone, PartialEq, Debug, Default)]
+pub struct CallerTlsConfig {
+    /// Call nodes over TLS, as with addresses that begin with https://; so does each of the other flags of TLS
+    #[arg(long = "tls")]
+    pub tls: bool,
+    /// PEM file with the certificates of the authorities that nodes' certificates must come from; by default those that
+    /// the system trusts
+    #[arg(long = "tlsCAFile", value_name = "FILE")]
+    pub tls_ca_file: Option<PathBuf>,
+    /// PEM file with the certificate to show to nodes
+    #[arg(long = "tlsCertFile", value_name = "FILE")]
+    pub tls_cert_file: Option<PathBuf>,
+    /// PEM file with the key of the certificate in --tlsCertFile
+    #[arg(long = "tlsKeyFile", value_name = "FILE")]
+    pub tls_key_file: Option<PathBuf>,
+    /// The name that nodes' certificates must have; by default the host by which a node is called
+    #[arg(long = "tlsServerName", value_name = "NAME")]
+    pub tls_server_name: Option<String>,
+    /// Do not look at nodes' certificates: whoever answers is trusted
+    #[arg(long = "tlsInsecureSkipVerify")]
+    pub tls_insecure_skip_verify: bool,
+}
+
 /// TLS between storage nodes.
 #[derive(Args, Clone, PartialEq, Debug, Default)]
 pub struct InternalTlsConfig {
@@ -215,6 +239,28 @@ impl InternalTlsConfig {
             authorities_flag: "--internal.tlsCAFile",
         };
         ClientTls::load(files, self.internal_tls_server_name.as_deref()).map(Some)
+    }
+}
+
+impl CallerTlsConfig {
+    /// Whether a flag asks for TLS.
+    pub fn is_wanted(&self) -> bool {
+        let named = self.tls_ca_file.is_some() || self.tls_cert_file.is_some() || self.tls_key_file.is_some();
+        self.tls || named || self.tls_server_name.is_some() || self.tls_insecure_skip_verify
+    }
+
+    /// What calls over TLS need. To be called within a runtime.
+    ///
+    /// # Errors
+    /// When a file is missing or bad.
+    pub fn client(&self) -> Result<ClientTls, TlsError> {
+        let files = ClientFiles {
+            authorities: self.tls_ca_file.clone(),
+            pair: pair(&self.tls_cert_file, &self.tls_key_file, "--tls")?,
+            trust_anybody: self.tls_insecure_skip_verify,
+            authorities_flag: "--tlsCAFile",
+        };
+        ClientTls::load(files, self.tls_server_name.as_deref())
     }
 }
 

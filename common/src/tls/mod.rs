@@ -9,6 +9,6 @@ mod server;
 mod versions;
 
 pub use client::ClientTls;
-pub use config::{InternalTlsConfig, OtlpGrpcTlsConfig, StorageNodeTlsConfig, TlsConfig};
+pub use config::{CallerTlsConfig, InternalTlsConfig, OtlpGrpcTlsConfig, StorageNodeTlsConfig, TlsConfig};
 pub use error::TlsError;
 pub use server::{ServerTls, VerifiedClient};

@@ -22,6 +22,8 @@ CASES = [
 ]
 # Not of Kubernetes itself.
 FOREIGN = {"VMServiceScrape", "ServiceMonitor"}
+# An upgrade that takes nodes away.
+FEWER = ["--set", "vtstorage.replicaCount=3", "--set", "vtstorage.previousReplicaCount=5"]
 
 
 @pytest.mark.parametrize("chart", ["vt-cluster", "vt-single"])
@@ -41,17 +43,18 @@ def test_objects_are_valid(chart, values):
 
 
 @pytest.mark.parametrize(
-    "name, chart, values",
+    "name, chart, values, more",
     [
-        ("cluster-default", "vt-cluster", None),
-        ("cluster-everything", "vt-cluster", "cluster-everything.yaml"),
-        ("single-default", "vt-single", None),
+        ("cluster-default", "vt-cluster", None, []),
+        ("cluster-everything", "vt-cluster", "cluster-everything.yaml", []),
+        ("cluster-tls-upgrade", "vt-cluster", "cluster-tls.yaml", ["--is-upgrade", *FEWER]),
+        ("single-default", "vt-single", None, []),
     ],
 )
-def test_rendered_charts_are_the_golden_files(name, chart, values):
+def test_rendered_charts_are_the_golden_files(name, chart, values, more):
     """UPDATE_GOLDEN=1 writes them anew; then look at what has changed."""
     golden = HERE / "golden" / f"{name}.yaml"
-    rendered = text(chart, values)
+    rendered = text(chart, values, *more)
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text(rendered)
     assert rendered == golden.read_text()
@@ -96,17 +99,18 @@ def test_with_tls_nothing_is_asked_without_it():
     for o in template("vt-cluster", "cluster-tls.yaml"):
         if o["kind"] in ("Deployment", "StatefulSet"):
             container = o["spec"]["template"]["spec"]["containers"][0]
-            assert {"--tls", "--cluster.secretFile=/etc/vt/cluster/secret"} <= set(container["args"])
+            secured = {"--tls", "--cluster.secretFile=/etc/vt/cluster/secret", "--auth.config=/etc/vt/auth/auth.toml"}
+            assert secured <= set(container["args"])
             assert container["readinessProbe"]["httpGet"]["scheme"] == "HTTPS"
             mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
-            assert {"/etc/vt/tls", "/etc/vt/cluster"} <= mounted
+            assert {"/etc/vt/tls", "/etc/vt/cluster", "/etc/vt/auth"} <= mounted
         if o["kind"] in FOREIGN:
             assert o["spec"]["endpoints"][0]["scheme"] == "https"
 
 
-def hooks(*more):
+def hooks(*more, values=None):
     """The Jobs that an upgrade runs, by Helm's hook."""
-    jobs = [o for o in template("vt-cluster", None, *more) if o["kind"] == "Job"]
+    jobs = [o for o in template("vt-cluster", values, *more) if o["kind"] == "Job"]
     for job in jobs:
         kubernetes_validate.validate(job, "1.31", strict=True)
         pod = job["spec"]["template"]["spec"]
@@ -117,12 +121,36 @@ def hooks(*more):
 
 def test_nodes_that_go_are_emptied_first():
     """The last first, and only on an upgrade that takes some away."""
-    fewer = ["--set", "vtstorage.replicaCount=3", "--set", "vtstorage.previousReplicaCount=5"]
-    job = hooks("--is-upgrade", *fewer)["pre-upgrade"]
+    job = hooks("--is-upgrade", *FEWER)["pre-upgrade"]
     _, addr, *nodes = job["spec"]["template"]["spec"]["containers"][0]["args"]
     assert nodes == [f"traces-vt-cluster-vtstorage-{n}.{addr}" for n in (4, 3)]
-    for unchanged in (fewer, ["--is-upgrade"], ["--is-upgrade", "--set", "vtstorage.previousReplicaCount=3"]):
+    for unchanged in (FEWER, ["--is-upgrade"], ["--is-upgrade", "--set", "vtstorage.previousReplicaCount=3"]):
         assert "pre-upgrade" not in hooks(*unchanged)
+
+
+def test_upgrades_speak_tls_and_say_who_they_are():
+    """By variables that vtctl knows, with files that are mounted, and without what other nodes alone know."""
+    shown = subprocess.run([BINARIES / "vtctl", "--help"], capture_output=True, text=True, check=True).stdout
+    jobs = hooks("--is-upgrade", *FEWER, values="cluster-tls.yaml")
+    assert set(jobs) == {"pre-upgrade", "post-upgrade"}
+    for job in jobs.values():
+        pod = job["spec"]["template"]["spec"]
+        container = pod["containers"][0]
+        variables = {variable["name"]: pathlib.Path(variable["value"]) for variable in container["env"]}
+        assert {"VT_tlsCAFile", "VT_bearerTokenFile"} <= set(variables)
+        for name, file in variables.items():
+            assert f"[env: {name}=" in shown, name
+            assert str(file.parent) in {mount["mountPath"] for mount in container["volumeMounts"]}, file
+        secrets = {volume["name"]: volume["secret"]["secretName"] for volume in pod["volumes"]}
+        assert secrets == {"tls": "vt-tls", "operator": "vt-operator"}
+        assert {mount["name"] for mount in container["volumeMounts"]} == set(secrets)
+    for job in hooks("--is-upgrade").values():
+        assert "env" not in job["spec"]["template"]["spec"]["containers"][0]
+
+
+def test_users_without_one_for_upgrades_are_refused():
+    with pytest.raises(AssertionError, match="auth.operatorSecretName"):
+        helm("template", "x", HELM / "vt-cluster", "--set", "auth.secretName=users")
 
 
 def test_settings_are_changed_after_an_upgrade():

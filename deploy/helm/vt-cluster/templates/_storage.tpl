@@ -34,7 +34,7 @@ spec:
           args:
             - |
               {{- .root.Files.Get (printf "files/%s" .file) | nindent 14 }}
-            - {{ printf "%s%s" (ternary "https://" "" (not (empty .root.Values.tls.secretName))) (include "vt.storage.addr" .root) | quote }}
+            - {{ include "vt.storage.addr" .root | quote }}
             {{- range .arguments }}
             - {{ . | quote }}
             {{- end }}
@@ -45,4 +45,32 @@ spec:
           resources:
             requests: {cpu: 10m, memory: 32Mi}
             limits: {memory: 64Mi}
+          {{- if or .root.Values.tls.secretName .root.Values.auth.secretName }}
+          {{- /* vtctl's flags */}}
+          env:
+            {{- if .root.Values.tls.secretName }}
+            - {name: VT_tlsCAFile, value: /etc/vt/tls/ca.crt}
+            - {name: VT_tlsCertFile, value: /etc/vt/tls/tls.crt}
+            - {name: VT_tlsKeyFile, value: /etc/vt/tls/tls.key}
+            {{- end }}
+            {{- if .root.Values.auth.secretName }}
+            - {name: VT_bearerTokenFile, value: /etc/vt/operator/token}
+            {{- end }}
+          volumeMounts:
+            {{- if .root.Values.tls.secretName }}
+            - {name: tls, mountPath: /etc/vt/tls, readOnly: true}
+            {{- end }}
+            {{- if .root.Values.auth.secretName }}
+            - {name: operator, mountPath: /etc/vt/operator, readOnly: true}
+            {{- end }}
+      volumes:
+        {{- with .root.Values.tls.secretName }}
+        - name: tls
+          secret: {secretName: {{ . }}}
+        {{- end }}
+        {{- if .root.Values.auth.secretName }}
+        - name: operator
+          secret: {secretName: {{ .root.Values.auth.operatorSecretName }}}
+        {{- end }}
+          {{- end }}
 {{- end -}}
