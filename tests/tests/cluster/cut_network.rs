@@ -31,7 +31,7 @@ fn in_network(test: impl FnOnce(&Network) + Send + 'static) {
 
 #[test]
 fn the_larger_side_goes_on_and_the_smaller_one_catches_up() {
-    let _alone = under_load::alone();
+    let _turn = under_load::turn();
     in_network(|network| {
         let mut cluster = start(network);
         let load = under_load::load(6);
@@ -49,7 +49,7 @@ fn the_larger_side_goes_on_and_the_smaller_one_catches_up() {
 
 #[test]
 fn a_select_node_on_the_smaller_side_gives_no_short_answer_as_a_complete_one() {
-    let _alone = under_load::alone();
+    let _turn = under_load::turn();
     in_network(|network| {
         let mut cluster = start(network);
         let load = under_load::load(7);

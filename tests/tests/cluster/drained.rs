@@ -7,7 +7,7 @@ use tests::cluster::Layout;
 
 #[test]
 fn the_others_take_all_and_the_node_leaves() {
-    let _alone = under_load::alone();
+    let _turn = under_load::turn();
     let layout = Layout { storage: 4, ..layout() };
     let mut cluster = layout.start();
     let load = under_load::load(40);

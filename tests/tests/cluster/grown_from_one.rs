@@ -7,7 +7,7 @@ use tests::process::{Options, Program};
 
 #[test]
 fn a_node_of_its_own_becomes_a_cluster() {
-    let _alone = under_load::alone();
+    let _turn = under_load::turn();
     let dir = tempfile::tempdir().expect("a temporary directory");
     let old = under_load::load(43);
     let mut single = Options::of(Program::Single).data_dir(dir.path()).start();

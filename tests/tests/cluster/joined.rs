@@ -23,7 +23,7 @@ pub fn assert_even(cluster: &Cluster) {
 
 #[test]
 fn a_fourth_node_takes_its_share() {
-    let _alone = under_load::alone();
+    let _turn = under_load::turn();
     let layout = layout();
     let mut cluster = layout.clone().start();
     let before = under_load::load(30);

@@ -5,7 +5,7 @@ use tests::cluster::Layout;
 
 #[test]
 fn clients_go_on_with_the_others() {
-    let _alone = under_load::alone();
+    let _turn = under_load::turn();
     let mut cluster = Layout::default().front_nodes(2).start();
     let load = under_load::load(4);
     under_load::run(&mut cluster, &load, |cluster| {

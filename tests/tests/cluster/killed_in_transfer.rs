@@ -25,7 +25,7 @@ fn wait_for_transfer(cluster: &Cluster) {
 }
 
 fn survives(tag: u16, victim: impl Fn(&Cluster) -> usize) {
-    let _alone = under_load::alone();
+    let _turn = under_load::turn();
     let layout = slow();
     let mut cluster = layout.clone().start();
     let load = under_load::load(tag);

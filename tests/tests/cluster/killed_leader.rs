@@ -5,7 +5,7 @@ use tests::cluster::Layout;
 
 #[test]
 fn another_node_leads_and_spans_flow_on() {
-    let _alone = under_load::alone();
+    let _turn = under_load::turn();
     let mut cluster = Layout::default().start();
     let load = under_load::load(3);
     under_load::run(&mut cluster, &load, |cluster| {

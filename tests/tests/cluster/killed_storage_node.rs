@@ -5,7 +5,7 @@ use tests::cluster::Layout;
 
 #[test]
 fn nothing_is_lost_and_reads_stay_complete() {
-    let _alone = under_load::alone();
+    let _turn = under_load::turn();
     let mut cluster = Layout::default().start();
     let mut loads = Vec::new();
     for node in 0..2 {
@@ -27,7 +27,7 @@ fn nothing_is_lost_and_reads_stay_complete() {
 
 #[test]
 fn without_replicas_its_slots_are_missed_and_it_is_said_so() {
-    let _alone = under_load::alone();
+    let _turn = under_load::turn();
     let mut cluster = Layout::default().replication_factor(1).start();
     let load = under_load::load(2);
     under_load::run(&mut cluster, &load, |_| {});

@@ -6,7 +6,7 @@ use super::under_load;
 
 #[test]
 fn a_node_that_lost_all_is_refilled() {
-    let _alone = under_load::alone();
+    let _turn = under_load::turn();
     let mut cluster = layout().start();
     let load = under_load::load(41);
     under_load::run(&mut cluster, &load, |cluster| {

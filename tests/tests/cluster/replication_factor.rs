@@ -7,7 +7,7 @@ use serde_json::json;
 
 #[test]
 fn copies_are_made_and_dropped() {
-    let _alone = under_load::alone();
+    let _turn = under_load::turn();
     let mut cluster = layout().replication_factor(1).start();
     let load = under_load::load(42);
     under_load::run(&mut cluster, &load, |cluster| {

@@ -5,7 +5,7 @@ use tests::cluster::Layout;
 
 #[test]
 fn no_export_fails_and_reads_stay_complete() {
-    let _alone = under_load::alone();
+    let _turn = under_load::turn();
     let mut cluster = Layout::default().start();
     let load = under_load::load(5);
     under_load::run(&mut cluster, &load, |cluster| {

@@ -1,17 +1,38 @@
 //! Load on a cluster while something happens to it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 use tests::cluster::Cluster;
 use tests::load::{self, Load};
 use tests::process::Client;
 
 const LANES: u8 = 3;
+/// After an export and after a count: the load is steady, and leaves the CPU to what is tested.
+const PAUSE: Duration = Duration::from_millis(20);
 
-/// Held by each test: clusters that share few cores would time each other out.
-pub fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+/// The clusters that run.
+static RUNNING: Mutex<usize> = Mutex::new(0);
+static ENDED: Condvar = Condvar::new();
+
+/// Held by a test while its cluster runs.
+#[must_use]
+pub struct Turn(());
+
+/// Waits for the turn of a test: clusters that shared too few cores would time each other out.
+pub fn turn() -> Turn {
+    let most = thread::available_parallelism().map_or(1, usize::from);
+    let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    let free = ENDED.wait_while(running, |running| *running >= most);
+    *free.unwrap_or_else(PoisonError::into_inner) += 1;
+    Turn(())
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        ENDED.notify_one();
+    }
 }
 
 /// A load of today's spans.
@@ -26,15 +47,16 @@ pub fn load(tag: u16) -> Load {
 pub fn run(cluster: &mut Cluster, load: &Load, act: impl FnOnce(&mut Cluster)) {
     let urls = cluster.insert_urls();
     let selects: Vec<Client> = cluster.select.iter().map(|node| (**node).clone()).collect();
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for lane in 0..LANES {
             let urls = &urls;
-            scope.spawn(move || load.run_on(lane, urls, Duration::from_millis(5)));
+            scope.spawn(move || load.run_on(lane, urls, PAUSE));
         }
         scope.spawn(|| {
             while load.proceeds() {
                 let answered = selects.iter().any(|select| load.check_count(select));
                 assert!(answered, "no select node answers");
+                thread::sleep(PAUSE);
             }
         });
         let _stop = load.stop_on_drop();
