@@ -55,7 +55,7 @@ fn update(function: &Function, state: &mut State, span: &Span) {
         (FunctionKind::Min | FunctionKind::Max, State::Extreme(extreme)) => {
             texts.iter().for_each(|text| extreme.update_text(text));
         }
-        (FunctionKind::Quantile, State::Quantile(quantile)) => {
+        (FunctionKind::Quantile | FunctionKind::QuantileOfPart { .. }, State::Quantile(quantile)) => {
             texts.iter().for_each(|text| quantile.update_text(text));
         }
         (FunctionKind::Sum, State::Sum(sum)) => {

@@ -100,6 +100,8 @@ pub enum FunctionKind {
     Max,
     /// All values of the columns, missing ones included. `Quantile`
     Quantile,
+    /// As `Quantile`, over a part of the spans, of which no more than `exact` values are kept as they are. `Quantile`
+    QuantileOfPart { exact: u64 },
     /// Bytes of all texts. `Count`
     SumLen,
 }
@@ -115,6 +117,7 @@ impl FunctionKind {
             Self::Min => Extreme::new(End::Least).into(),
             Self::Max => Extreme::new(End::Greatest).into(),
             Self::Quantile => Quantile::default().into(),
+            Self::QuantileOfPart { exact } => Quantile::keeping(usize::try_from(*exact).unwrap_or(usize::MAX)).into(),
         }
     }
 }

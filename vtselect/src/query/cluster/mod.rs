@@ -2,8 +2,8 @@
 //! instead when a node fails in the middle. It knows no connections: nodes come from a
 //! [`ClusterView`](common::cluster::ClusterView).
 //!
-//! `source` is the entrance; `ranking` is the first step of a search; `reading` sees one plan through until all of its scope is read once; `attempt` is one node's
-//! answer; `held` keeps that back until it counts, and `delivered` remembers what was let go before; `weight` says how
+//! `source` is the entrance; `ranking` is the first step of a search; `shares` asks for quantiles; `reading` sees one plan
+//! through until all of its scope is read once; `attempt` is one node's answer; `held` keeps that back until it counts, and `delivered` remembers what was let go before; `weight` says how
 //! much memory an answer takes; `health` knows which nodes are worth asking.
 
 mod attempt;
@@ -12,6 +12,7 @@ mod health;
 mod held;
 mod ranking;
 mod reading;
+mod shares;
 mod source;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use super::health::Health;
 use super::held::{Out, Piece};
 use super::ranking;
 use super::reading::{Asker, Reading};
+use super::shares;
 use async_trait::async_trait;
 use common::cluster::{ClusterView, Scope, Slot, SlotSet};
 use common::contract::{AnswerStream, QueryContext, QueryError, SpanSource};
@@ -81,8 +82,12 @@ fn slots_of(ids: &[TraceId], slots: u16) -> SlotSet {
 }
 
 async fn answer(asker: Asker, plan: Plan, scope: Scope) -> Result<(), QueryError> {
-    match plan.shape {
-        Shape::Search { limit, order } => search(asker, plan, (limit, order), scope).await,
+    match (&plan.shape, shares::of(&plan, asker.readers()?)) {
+        (Shape::Search { limit, order }, _) => {
+            let best = (*limit, *order);
+            search(asker, plan, best, scope).await
+        }
+        (_, Some(shares)) => shares::answer(asker, plan, shares, scope).await,
         _ => Reading::run(asker, Arc::new(plan), scope).await,
     }
 }

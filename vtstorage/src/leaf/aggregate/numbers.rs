@@ -50,7 +50,10 @@ fn add_numbers<A: Assign>(
 ) -> Vec<u64> {
     let base = ints.base();
     let shown = |offset: u64| Some(base.wrapping_add(offset).cast_signed()).filter(|int| attribute || *int != 0);
-    if update.function.kind == FunctionKind::Quantile {
+    if matches!(
+        update.function.kind,
+        FunctionKind::Quantile | FunctionKind::QuantileOfPart { .. }
+    ) {
         with_offsets!(ints, offsets => {
             Sorted::new(update, rows, offsets, |offset| shown(offset.wide())).add(update, states)
         })

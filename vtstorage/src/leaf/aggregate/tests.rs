@@ -55,6 +55,7 @@ fn kind() -> impl Strategy<Value = FunctionKind> {
         FunctionKind::Min,
         FunctionKind::Max,
         FunctionKind::Quantile,
+        FunctionKind::QuantileOfPart { exact: 10_000 },
         FunctionKind::SumLen,
     ])
 }

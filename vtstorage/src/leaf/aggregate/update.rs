@@ -66,7 +66,11 @@ impl<A: Assign> Update<'_, A> {
             }
             FunctionKind::SumLen => self.add_counts(self.lengths().into_iter(), states),
             FunctionKind::CountUniq { .. } | FunctionKind::CountUniqHash { .. } => uniq::update(self, states),
-            FunctionKind::Sum | FunctionKind::Min | FunctionKind::Max | FunctionKind::Quantile => {
+            FunctionKind::Sum
+            | FunctionKind::Min
+            | FunctionKind::Max
+            | FunctionKind::Quantile
+            | FunctionKind::QuantileOfPart { .. } => {
                 for data in columns.iter().filter_map(|column| self.columns.get(*column)) {
                     numbers::update(self, data, states);
                 }

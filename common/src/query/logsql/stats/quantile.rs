@@ -15,8 +15,11 @@ pub const EXACT_VALUES: usize = 10_000;
 pub const RELATIVE_ERROR: f64 = super::sketch::RELATIVE_ERROR;
 
 /// The values so far.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Quantile {
+    /// So many values are kept as they are
+    #[serde(skip, default = "exact_values")]
+    exact: usize,
     /// Empty values, which come first.
     empty: u64,
     #[serde(with = "crate::wire::packed")]
@@ -46,7 +49,36 @@ struct Forms {
     others: bool,
 }
 
+fn exact_values() -> usize {
+    EXACT_VALUES
+}
+
+impl Default for Quantile {
+    fn default() -> Self {
+        Self::keeping(EXACT_VALUES)
+    }
+}
+
 impl Quantile {
+    /// No values yet, of which no more than `exact` are kept as they are, until the state is sent to another node.
+    pub fn keeping(exact: usize) -> Self {
+        Self {
+            exact: exact.min(EXACT_VALUES),
+            empty: 0,
+            ints: Vec::new(),
+            floats: Vec::new(),
+            texts: Vec::new(),
+            text_bytes: 0,
+            spilled: None,
+        }
+    }
+
+    /// Whether there are so few values that all of them were to be kept, and yet a part did not keep its own.
+    pub fn is_short(&self) -> bool {
+        let spilled = self.spilled.as_ref();
+        spilled.is_some_and(|spilled| spilled.count() <= EXACT_VALUES as u64)
+    }
+
     /// Adds an integer.
     pub fn update_i64(&mut self, value: i64) {
         match &mut self.spilled {
@@ -143,7 +175,7 @@ impl Quantile {
     }
 
     fn spill_if_many(&mut self) {
-        if self.ints.len() + self.floats.len() + self.texts.len() > EXACT_VALUES {
+        if self.ints.len() + self.floats.len() + self.texts.len() > self.exact {
             self.spill();
         }
     }
@@ -251,6 +283,7 @@ impl Forms {
 
 impl Partial for Quantile {
     fn merge(&mut self, other: Self) {
+        self.exact = self.exact.max(other.exact);
         self.empty += other.empty;
         if let Some(theirs) = other.spilled {
             let mine = self.spill();

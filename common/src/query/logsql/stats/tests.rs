@@ -163,6 +163,33 @@ fn quantiles_merge_whatever_they_hold() {
 }
 
 #[test]
+fn parts_that_keep_less_give_the_same_or_say_that_they_are_short() {
+    let part = |range: std::ops::Range<i64>, exact| {
+        let mut part = Quantile::keeping(exact);
+        range.for_each(|value| part.update_i64(value));
+        part
+    };
+    let sent = |part: &Quantile| -> Quantile { postcard::from_bytes(&postcard::to_stdvec(part).unwrap()).unwrap() };
+    for ([start, middle, end], is_short) in [
+        ([0, 10, 20], false),
+        ([0, 4_000, 8_000], false),
+        ([0, 5_000, 8_000], true),
+        ([0, 3_900, 7_800], false),
+        ([0, 9_000, 9_001], true),
+        ([0, 5_000, 10_001], false),
+        ([0, 29_000, 30_000], false),
+    ] {
+        let mut merged = sent(&part(start..middle, 4_000));
+        merged.merge(sent(&part(middle..end, 4_000)));
+        assert_eq!(merged.is_short(), is_short, "{start} {middle} {end}");
+        if !is_short {
+            let whole = part(start..end, EXACT_VALUES);
+            assert_eq!(merged.text(0.7), whole.text(0.7), "{start} {middle} {end}");
+        }
+    }
+}
+
+#[test]
 fn limits_hold_while_merging() {
     let (mut a, mut b) = (Uniq::new(3), Uniq::new(3));
     ["x", "y"].iter().for_each(|v| a.update_text(v));

@@ -1,6 +1,7 @@
 //! Queries over a cluster in memory whose nodes fail: each span is read once, or the answer says that it is short.
 
 mod fake;
+mod quantiles;
 
 use super::ClusterSource;
 use common::cluster::{ClusterView as _, NodeId};
