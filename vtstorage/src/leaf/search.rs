@@ -7,7 +7,7 @@ use super::query::Query;
 use super::top::Top;
 use crate::engine::block::StoredBlock;
 use crate::engine::error::StorageError;
-use crate::engine::rows::{Loaded, RowSet, RowSource, Values};
+use crate::engine::rows::{Loaded, LoadedRows, RowSet, RowSource, Values};
 use crate::engine::store::HeadBatch;
 use common::ids::TraceId;
 use common::query::{Column, Order, SpanField};
@@ -150,10 +150,17 @@ fn numbers(rows: &mut dyn RowSource, field: SpanField, want: &RowSet) -> Result<
         }
     };
     match values {
-        Values::UInt(numbers) => {
-            let rows = at.row_numbers(numbers.len());
-            rows.zip(numbers.iter()).for_each(|(row, number)| keep(row, number));
-        }
+        Values::UInt(numbers) => match at {
+            // Few of many: each is looked up.
+            LoadedRows::Dense { start } => {
+                let number = |row: u32| Some((numbers.get(row.checked_sub(start)? as usize)?, row));
+                out.extend(want.iter().filter_map(number));
+            }
+            at => {
+                let rows = at.row_numbers(numbers.len());
+                rows.zip(numbers.iter()).for_each(|(row, number)| keep(row, number));
+            }
+        },
         Values::Const {
             value: AttrValue::Int(number),
             count,

@@ -5,6 +5,7 @@ use super::header::{ColumnData, Field, TableMeta};
 use super::pages::Pages;
 use crate::engine::codec::PAGE_VALUES;
 use crate::engine::error::StorageError;
+use crate::engine::numbers::Numbers;
 use common::ids::{SpanId, TenantId, TraceId};
 use std::ops::Range;
 
@@ -88,6 +89,50 @@ fn traces(block: &Block, pages: &mut Pages<'_>, first: u32, ends: &[u64]) -> Res
         begin = end;
     }
     Ok(out)
+}
+
+/// Turns offsets of starts from those of their traces into times.
+pub(super) fn add_trace_starts(
+    block: &Block,
+    pages: &mut Pages<'_>,
+    rows: impl Iterator<Item = u32>,
+    starts: &mut [u64],
+) -> Result<(), StorageError> {
+    let columns = &block.header.columns.trace;
+    let ends = pages.whole_numbers(&columns.rows_end)?;
+    let trace_starts = pages.whole_numbers(&columns.start)?;
+    let (mut trace, mut end, mut base) = (0, 0, 0);
+    for (row, start) in rows.zip(starts) {
+        if end <= u64::from(row) {
+            trace = next_trace(&ends, trace, row);
+            end = ends.get(trace).unwrap_or(u64::MAX);
+            base = block
+                .header
+                .min_start
+                .wrapping_add(trace_starts.get(trace).unwrap_or_default());
+        }
+        *start = start.wrapping_add(base);
+    }
+    Ok(())
+}
+
+/// The trace of a row, from one on that begins before it; `ends` are where the rows of traces end.
+fn next_trace(ends: &Numbers, from: usize, row: u32) -> usize {
+    let is_before = |trace: usize| ends.get(trace).is_some_and(|end| end <= u64::from(row));
+    let (mut low, mut step) = (from, 1);
+    while is_before(low + step) {
+        low += step;
+        step *= 2;
+    }
+    let mut high = low + step;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match is_before(middle) {
+            true => low = middle + 1,
+            false => high = middle,
+        }
+    }
+    low
 }
 
 /// The rows of a trace, if the block has it.

@@ -112,13 +112,28 @@ impl<'b> Pages<'b> {
     }
 
     /// Adds the chunks with the pages of a few values to `wanted`, unless the pages are known.
-    pub(super) fn want_ints(&self, stream: &IntStream, values: &Range<u32>, wanted: &mut Vec<ChunkId>) {
+    pub(super) fn want_ints(&mut self, stream: &IntStream, values: &Range<u32>, wanted: &mut Vec<ChunkId>) {
+        if matches!(stream.encoding, IntEncoding::Const(_)) {
+            return;
+        }
         let last = values.end.saturating_sub(1).min(stream.count.saturating_sub(1));
-        for value in [values.start.min(last), last] {
-            let page = (stream.segments.stream, value - value % PAGE_VALUES as u32);
-            if !self.ints.contains_key(&page) && self.cached((self.block.id, page.0, page.1)).is_none() {
-                self.want(&stream.segments, value, wanted);
+        let first = values.start.min(last);
+        self.want_page_of(stream, first, wanted);
+        if page_of(first) != page_of(last) {
+            self.want_page_of(stream, last, wanted);
+        }
+    }
+
+    fn want_page_of(&mut self, stream: &IntStream, value: u32, wanted: &mut Vec<ChunkId>) {
+        let page = (stream.segments.stream, page_of(value));
+        if self.ints.contains_key(&page) {
+            return;
+        }
+        match self.cached((self.block.id, page.0, page.1)) {
+            Some(Cached::Ints(known)) => {
+                self.ints.insert(page, known);
             }
+            _ => self.want(&stream.segments, value, wanted),
         }
     }
 
@@ -132,10 +147,16 @@ impl<'b> Pages<'b> {
     }
 
     /// Adds the chunk with a table's layout to `wanted`, unless it is known.
-    pub(super) fn want_layout(&self, table: &TableMeta, wanted: &mut Vec<ChunkId>) {
+    pub(super) fn want_layout(&mut self, table: &TableMeta, wanted: &mut Vec<ChunkId>) {
         let stream = table.layout.stream;
-        if !self.layouts.contains_key(&stream) && self.cached((self.block.id, stream, 0)).is_none() {
-            self.want(&table.layout, 0, wanted);
+        if self.layouts.contains_key(&stream) {
+            return;
+        }
+        match self.cached((self.block.id, stream, 0)) {
+            Some(Cached::Layout(known)) => {
+                self.layouts.insert(stream, known);
+            }
+            _ => self.want(&table.layout, 0, wanted),
         }
     }
 
@@ -198,7 +219,7 @@ impl<'b> Pages<'b> {
     }
 
     fn int_page(&mut self, stream: &IntStream, value: u32) -> Result<Page<Numbers>, StorageError> {
-        let key = (stream.segments.stream, value - value % PAGE_VALUES as u32);
+        let key = (stream.segments.stream, page_of(value));
         if let Some(page) = self.ints.get(&key) {
             return Ok(page.clone());
         }
@@ -338,6 +359,11 @@ impl<'b> Pages<'b> {
         let segment = self.segment(filter, filter.chunk_of(0))?;
         super::membership::may_contain(segment.page(0, 1)?.1, hash)
     }
+}
+
+/// The first value of the page with a number.
+fn page_of(value: u32) -> u32 {
+    value - value % PAGE_VALUES as u32
 }
 
 /// Where other requests find the first values of a segment's pages.

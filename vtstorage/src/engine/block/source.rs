@@ -91,7 +91,7 @@ impl<'b> BlockRows<'b> {
             let block = self.block;
             let starts = self.pages.derived_numbers(stream, |pages| {
                 let mut starts = pages.all_ints(stream)?;
-                add_trace_starts(block, pages, 0..block.header.rows, &mut starts)?;
+                nested::add_trace_starts(block, pages, 0..block.header.rows, &mut starts)?;
                 let mut narrow = Narrowing::new(block.header.min_start, 64, starts.len());
                 narrow.extend(&starts);
                 Ok(narrow.finish())
@@ -99,7 +99,7 @@ impl<'b> BlockRows<'b> {
             return Ok((ALL_ROWS, starts));
         }
         let (rows, mut starts) = self.dense_pages(stream, want)?;
-        add_trace_starts(self.block, &mut self.pages, rows.row_numbers(starts.len()), &mut starts)?;
+        nested::add_trace_starts(self.block, &mut self.pages, rows.row_numbers(starts.len()), &mut starts)?;
         Ok((rows, starts.into()))
     }
 
@@ -434,28 +434,6 @@ impl RowSource for BlockRows<'_> {
 }
 
 const ALL_ROWS: LoadedRows = LoadedRows::Dense { start: 0 };
-
-/// Turns offsets of starts from those of their traces into times.
-fn add_trace_starts(
-    block: &Block,
-    pages: &mut Pages<'_>,
-    rows: impl Iterator<Item = u32>,
-    starts: &mut [u64],
-) -> Result<(), StorageError> {
-    let columns = &block.header.columns.trace;
-    let ends = pages.all_ints(&columns.rows_end)?;
-    let trace_starts = pages.all_ints(&columns.start)?;
-    let mut trace = 0;
-    for (row, start) in rows.zip(starts) {
-        while ends.get(trace).is_some_and(|end| *end <= u64::from(row)) {
-            trace += 1;
-        }
-        *start = start
-            .wrapping_add(block.header.min_start)
-            .wrapping_add(trace_starts.get(trace).copied().unwrap_or_default());
-    }
-    Ok(())
-}
 
 fn non_empty(text: &str) -> Option<AttrValue> {
     (!text.is_empty()).then(|| text.into())
