@@ -127,6 +127,7 @@ impl SpanSource for Remote {
         let answers = parts.filter_map(|part| async move {
             match part {
                 Ok(NodePart::Part(answer)) => Some(Ok(answer)),
+                Ok(NodePart::Encoded(part)) => panic!("connections decode: {} bytes", part.len()),
                 Ok(NodePart::End { in_sync }) => {
                     assert!(in_sync);
                     None

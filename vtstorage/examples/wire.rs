@@ -36,8 +36,8 @@ fn main() {
     report("decompress", || {
         drop(zstd::bulk::decompress(&compressed, encoded.len()))
     });
-    let part = NodePart::Part(answer);
-    report("frames", || drop(answer_frames::frames(&part)));
+    let part = NodePart::Encoded(encoded);
+    report("frames", || drop(answer_frames::frames(part.clone())));
 }
 
 /// The median.

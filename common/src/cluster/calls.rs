@@ -66,6 +66,8 @@ pub struct NodeQuery {
 #[derive(Clone, PartialEq, Debug)]
 pub enum NodePart {
     Part(Answer),
+    /// A part as [`crate::wire::decode_answer`] reads it
+    Encoded(Vec<u8>),
     /// The last: everything in scope was looked at. `in_sync`: when the node began, it had no mark, held a read lease, and
     /// nothing in scope was damaged; otherwise what it sent may be short.
     End {

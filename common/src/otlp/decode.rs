@@ -38,6 +38,26 @@ pub fn spans(request: &[u8]) -> Result<Vec<Span>, WireError> {
     Ok(out)
 }
 
+/// The resource in the bytes of a `ResourceSpans` message without spans.
+pub fn resource_of(message: &[u8]) -> Result<Resource, WireError> {
+    let group = GroupView::read(message)?;
+    let mut view = OriginView::default();
+    for message in &group.origin {
+        view.read_resource(message)?;
+    }
+    resource(&view, group.schema_url)
+}
+
+/// The scope in the bytes of a `ScopeSpans` message without spans.
+pub fn scope_of(message: &[u8]) -> Result<Scope, WireError> {
+    let group = GroupView::read(message)?;
+    let mut view = OriginView::default();
+    for message in &group.origin {
+        view.read_scope(message)?;
+    }
+    scope(&view, group.schema_url)
+}
+
 /// An owned resource.
 pub fn resource(view: &OriginView<'_>, schema_url: &str) -> Result<Resource, WireError> {
     Ok(Resource {

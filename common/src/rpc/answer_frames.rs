@@ -24,18 +24,26 @@ const RECEIVING: &str = "receiving an answer";
 ///
 /// # Errors
 /// [`QueryError::Storage`] where a part cannot be encoded.
-pub fn frames(part: &NodePart) -> Result<Vec<AnswerFrame>, QueryError> {
+pub fn frames(part: NodePart) -> Result<Vec<AnswerFrame>, QueryError> {
     match part {
-        NodePart::Part(answer) => frames_of(answer),
+        NodePart::Part(answer) => {
+            let encoded = encode_answer(&answer).map_err(|error| QueryError::Storage(error.to_string()))?;
+            frames_of(encoded)
+        }
+        NodePart::Encoded(part) => frames_of(part),
         NodePart::End { in_sync } => Ok(vec![AnswerFrame {
-            end: Some(AnswerEnd { in_sync: *in_sync }),
+            end: Some(AnswerEnd { in_sync }),
             ..AnswerFrame::default()
         }]),
     }
 }
 
-fn frames_of(answer: &Answer) -> Result<Vec<AnswerFrame>, QueryError> {
-    let encoded = encode_answer(answer).map_err(|error| QueryError::Storage(error.to_string()))?;
+/// Whether making frames of a part of so many encoded bytes takes long.
+pub fn takes_long(encoded: usize) -> bool {
+    encoded >= COMPRESS_FROM
+}
+
+fn frames_of(encoded: Vec<u8>) -> Result<Vec<AnswerFrame>, QueryError> {
     let length = encoded.len() as u64;
     let compressed = match encoded.len() >= COMPRESS_FROM {
         true => Some(zstd::bulk::compress(&encoded, LEVEL).map_err(|error| QueryError::Storage(error.to_string()))?),

@@ -136,7 +136,7 @@ fn services(count: u64) -> Answer {
 }
 
 async fn through_frames(answer: &Answer, context: &QueryContext) -> Result<Answer, QueryError> {
-    let frames = answer_frames::frames(&NodePart::Part(answer.clone()))?;
+    let frames = answer_frames::frames(NodePart::Part(answer.clone()))?;
     assert!(frames.iter().all(|frame| frame.data.len() <= MAX_PIECE));
     let mut assembly = Assembly::new(context.clone());
     let last = frames.len() - 1;
@@ -173,13 +173,13 @@ async fn an_answer_over_the_budget_is_an_error() {
 
 #[tokio::test]
 async fn broken_answers_are_errors() {
-    let frames = answer_frames::frames(&NodePart::Part(services(400_000))).unwrap();
+    let frames = answer_frames::frames(NodePart::Part(services(400_000))).unwrap();
     assert!(frames.len() > 1);
     let assembly = || Assembly::new(QueryContext::unlimited());
     let unavailable = |outcome: Result<Received, QueryError>| matches!(outcome, Err(QueryError::Unavailable(_)));
     let mut cut = assembly();
     cut.add(frames[0].clone()).unwrap();
-    let end = answer_frames::frames(&NodePart::End { in_sync: true }).unwrap();
+    let end = answer_frames::frames(NodePart::End { in_sync: true }).unwrap();
     assert!(unavailable(cut.add(end[0].clone())));
     let mut early = assembly();
     let mut last = frames[0].clone();
@@ -188,7 +188,7 @@ async fn broken_answers_are_errors() {
     let mut huge = frames[0].clone();
     huge.length = u64::MAX;
     assert!(unavailable(assembly().add(huge)));
-    let mut garbled = answer_frames::frames(&NodePart::Part(services(3))).unwrap().remove(0);
+    let mut garbled = answer_frames::frames(NodePart::Part(services(3))).unwrap().remove(0);
     garbled.data = Bytes::from(vec![0xff; garbled.data.len()]);
     let Ok(Received::Part(part)) = assembly().add(garbled) else {
         panic!("a whole part")

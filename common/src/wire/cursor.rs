@@ -9,6 +9,8 @@ pub(super) enum SpanError {
     CutOff,
     #[error("a value of no type")]
     NoType,
+    #[error("what is no OTLP")]
+    NotOtlp,
     #[error("nested too deep")]
     TooDeep,
     #[error("bytes of no span")]

@@ -15,6 +15,8 @@ mod span_writer;
 #[cfg(test)]
 mod tests;
 mod text_table;
+mod traces_writer;
 
 pub use codec::{SCHEMA, SCHEMAS, WireError, decode_answer, decode_plan, encode_answer, encode_plan};
 pub(crate) use span_table::{spans, traces};
+pub use traces_writer::{SentSpan, TracesWriter};

@@ -20,3 +20,14 @@ pub(super) const DOUBLE: u8 = 5;
 pub(super) const BYTES: u8 = 6;
 pub(super) const ARRAY: u8 = 7;
 pub(super) const MAP: u8 = 8;
+/// The bytes of an OTLP `ArrayValue`, or `KeyValueList`
+pub(super) const OTLP_ARRAY: u8 = 9;
+pub(super) const OTLP_MAP: u8 = 10;
+
+/// What a sent resource or scope begins with: its fields follow, or its bytes as OTLP.
+pub(super) const FIELDS: u64 = 0;
+pub(super) const OTLP: u64 = 1;
+
+/// In a list of keys, where the numbers of texts are one more than otherwise: the value is a map, and its entries are
+/// attributes.
+pub(super) const MANY: u64 = 0;

@@ -6,6 +6,8 @@ use super::span_has as has;
 use super::span_table::SpanTable;
 use super::text_table::Texts;
 use crate::ids::{SpanId, TraceId};
+use crate::otlp::decode;
+use crate::otlp::view::ValueView;
 use crate::span::{Event, Link, Resource, Scope, Span, SpanKind, StatusCode};
 use crate::time::UnixNanos;
 use crate::value::{AttrValue, Attribute};
@@ -47,7 +49,8 @@ fn all<T>(rows: &[u8], mut read: impl FnMut(&mut Cursor<'_>) -> Result<T, SpanEr
 struct Shared<'t> {
     texts: Texts,
     traces: &'t [TraceId],
-    key_lists: Vec<Vec<Arc<str>>>,
+    /// A key of [`has::MANY`] is none
+    key_lists: Vec<Vec<Option<Arc<str>>>>,
     resources: Vec<Arc<Resource>>,
     scopes: Vec<Arc<Scope>>,
 }
@@ -150,10 +153,14 @@ impl Shared<'_> {
         let mut attributes = Vec::with_capacity(keys.len().min(row.left()));
         for key in keys {
             let value = value(&self.texts, row, MAX_DEPTH)?;
-            attributes.push(Attribute {
-                key: key.clone(),
-                value,
-            });
+            match (key, value) {
+                (Some(key), value) => attributes.push(Attribute {
+                    key: key.clone(),
+                    value,
+                }),
+                (None, AttrValue::Map(entries)) => attributes.extend(entries),
+                (None, _) => return Err(SpanError::NoType),
+            }
         }
         Ok(attributes)
     }
@@ -163,12 +170,24 @@ fn at<T: Clone>(things: &[T], number: u32) -> Result<T, SpanError> {
     things.get(number as usize).cloned().ok_or(SpanError::Dangling)
 }
 
-fn key_list(texts: &Texts, row: &mut Cursor<'_>) -> Result<Vec<Arc<str>>, SpanError> {
+fn key_list(texts: &Texts, row: &mut Cursor<'_>) -> Result<Vec<Option<Arc<str>>>, SpanError> {
     let count = row.count()?;
-    (0..count).map(|_| texts.take(row)).collect()
+    (0..count).map(|_| texts.take_optional(row)).collect()
+}
+
+/// Whether fields follow, and not OTLP.
+fn has_fields(row: &mut Cursor<'_>) -> Result<bool, SpanError> {
+    match row.number()? {
+        has::FIELDS => Ok(true),
+        has::OTLP => Ok(false),
+        _ => Err(SpanError::NoType),
+    }
 }
 
 fn resource(texts: &Texts, row: &mut Cursor<'_>) -> Result<Resource, SpanError> {
+    if !has_fields(row)? {
+        return decode::resource_of(row.bytes()?).map_err(|_| SpanError::NotOtlp);
+    }
     Ok(Resource {
         dropped_attributes_count: row.small()?,
         schema_url: texts.take(row)?,
@@ -177,6 +196,9 @@ fn resource(texts: &Texts, row: &mut Cursor<'_>) -> Result<Resource, SpanError> 
 }
 
 fn scope(texts: &Texts, row: &mut Cursor<'_>) -> Result<Scope, SpanError> {
+    if !has_fields(row)? {
+        return decode::scope_of(row.bytes()?).map_err(|_| SpanError::NotOtlp);
+    }
     Ok(Scope {
         name: texts.take(row)?,
         version: texts.take(row)?,
@@ -214,7 +236,17 @@ fn value(texts: &Texts, row: &mut Cursor<'_>, depth: u32) -> Result<AttrValue, S
             AttrValue::Array(values.collect::<Result<_, _>>()?)
         }
         has::MAP => AttrValue::Map(map(texts, row, deeper()?)?),
+        has::OTLP_ARRAY => otlp(&ValueView::Array(row.bytes()?), depth)?,
+        has::OTLP_MAP => otlp(&ValueView::Map(row.bytes()?), depth)?,
         has::NOTHING => AttrValue::Empty,
         _ => return Err(SpanError::NoType),
     })
+}
+
+/// A value whose bytes are OTLP's: never within another one, so that nothing is nested deeper than it may.
+fn otlp(value: &ValueView<'_>, depth: u32) -> Result<AttrValue, SpanError> {
+    match depth {
+        MAX_DEPTH => decode::value(value).map_err(|_| SpanError::NotOtlp),
+        _ => Err(SpanError::TooDeep),
+    }
 }

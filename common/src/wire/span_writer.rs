@@ -68,7 +68,7 @@ impl<'s> KeyLists<'s> {
                 place.insert((hash, next, list));
                 put_number(&mut self.rows, list.len() as u64);
                 list.iter()
-                    .for_each(|attribute| put_number(&mut self.rows, texts.number(&attribute.key)));
+                    .for_each(|attribute| put_number(&mut self.rows, texts.number(&attribute.key) + 1));
                 next
             }
         }
@@ -236,12 +236,14 @@ fn count(len: usize) -> u32 {
 }
 
 fn write_resource<'s>(texts: &mut TextWriter<'s>, resource: &'s Resource, out: &mut Vec<u8>) {
+    put_number(out, has::FIELDS);
     put_number(out, resource.dropped_attributes_count.into());
     put_number(out, texts.number(&resource.schema_url));
     write_map(texts, &resource.attributes, out);
 }
 
 fn write_scope<'s>(texts: &mut TextWriter<'s>, scope: &'s Scope, out: &mut Vec<u8>) {
+    put_number(out, has::FIELDS);
     put_number(out, texts.number(&scope.name));
     put_number(out, texts.number(&scope.version));
     put_number(out, scope.dropped_attributes_count.into());

@@ -75,6 +75,15 @@ impl Texts {
         self.texts.get(number).cloned().ok_or(SpanError::Dangling)
     }
 
+    /// The text whose number is one less than what comes next; none for 0.
+    pub(super) fn take_optional(&self, row: &mut Cursor<'_>) -> Result<Option<Arc<str>>, SpanError> {
+        let Some(number) = row.number()?.checked_sub(1) else {
+            return Ok(None);
+        };
+        let number = usize::try_from(number).map_err(|_| SpanError::Dangling)?;
+        self.texts.get(number).cloned().map(Some).ok_or(SpanError::Dangling)
+    }
+
     pub(super) fn empty(&self) -> Arc<str> {
         self.empty.clone()
     }

@@ -2,7 +2,7 @@
 
 use super::aggregate::{self, Aggregation};
 use super::query::{Damage, Query, TraceIndex};
-use super::stream::{self, Parts};
+use super::stream::{self, Part, PartStream, Parts};
 use super::traces::Reach;
 use super::{calls, catalogue, columns, rows, search, traces};
 use crate::engine::error::StorageError;
@@ -12,6 +12,8 @@ use common::contract::{AnswerStream, QueryContext, QueryError};
 use common::ids::TraceId;
 use common::query::{Answer, FoundTrace, Plan, Shape};
 use common::span::Trace;
+use common::wire::decode_answer;
+use futures::StreamExt as _;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -27,23 +29,29 @@ pub fn run(
     index: Arc<dyn TraceIndex>,
     pool: &Arc<WorkPool>,
 ) -> Result<AnswerStream, QueryError> {
-    start(Query::new(plan, context, view, index, pool.clone())?)
+    let parts = start(Query::new(plan, context, view, index, pool.clone())?)?;
+    let answers = parts.map(|part| match part? {
+        Part::Answer(answer) => Ok(answer),
+        Part::Encoded(part) => decode_answer(&part).map_err(|error| QueryError::Storage(error.to_string())),
+    });
+    Ok(answers.boxed())
 }
 
-/// As [`run`], restricted to what is in scope; blocks that cannot be read are left out and noted in `damage`.
-pub fn run_within(
+/// As [`run`], restricted to what is in scope; blocks that cannot be read are left out and noted in `damage`. Traces come
+/// encoded, since they are for other nodes.
+pub(super) fn run_within(
     plan: Plan,
     within: (Scope, Damage),
     context: QueryContext,
     view: View,
     index: Arc<dyn TraceIndex>,
     pool: &Arc<WorkPool>,
-) -> Result<AnswerStream, QueryError> {
+) -> Result<PartStream, QueryError> {
     let (scope, damage) = within;
     start(Query::new(plan, context, view, index, pool.clone())?.restrict(scope, damage))
 }
 
-fn start(query: Query) -> Result<AnswerStream, QueryError> {
+fn start(query: Query) -> Result<PartStream, QueryError> {
     query.context.check()?;
     query.plan.check()?;
     let task = Task::new(&query.plan)?;
@@ -119,6 +127,11 @@ fn execute(query: &Arc<Query>, parts: &Arc<Parts>, task: Task) -> Result<(), Sto
 /// Reads whole traces and sends them; at least one part, which says what was scanned.
 fn send_traces(query: &Arc<Query>, parts: &Parts, ranked: &[(u64, TraceId)], reach: Reach) -> Result<(), StorageError> {
     for ranked in ranked.chunks(TRACES_PER_PART) {
+        if query.is_restricted() {
+            let (part, bytes) = traces::fetch_encoded(query, ranked, reach)?;
+            parts.send_encoded(part, bytes)?;
+            continue;
+        }
         let ids: Vec<TraceId> = ranked.iter().map(|(_, id)| *id).collect();
         let (traces, bytes) = traces::fetch(query, &ids, reach)?;
         let mut ranks = ranked.iter();

@@ -27,6 +27,6 @@ mod tests;
 mod top;
 mod traces;
 
-pub use execute::{run, run_within};
+pub use execute::run;
 pub use export::Exports;
 pub use query::{Damage, TraceIndex};

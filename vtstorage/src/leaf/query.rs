@@ -92,6 +92,11 @@ impl Query {
         }
     }
 
+    /// Whether it is a query of a cluster, about a scope.
+    pub(super) fn is_restricted(&self) -> bool {
+        self.within.is_some()
+    }
+
     /// Whether traces whose ids have this hash are in scope, as far as they were written under an epoch.
     pub(super) fn has(&self, epoch: Epoch, hash: u64) -> bool {
         self.within.as_ref().is_none_or(|within| within.scope.has(epoch, hash))

@@ -2,6 +2,7 @@
 
 use super::execute;
 use super::query::{Damage, TraceIndex};
+use super::stream::{Part, PartStream};
 use crate::engine::block::StoredBlock;
 use crate::engine::error::StorageError;
 use crate::engine::store::{BlockFinder, Engine, View};
@@ -43,13 +44,14 @@ impl Engine {
 }
 
 /// The answer with its end, unless it fails.
-fn with_end(answer: AnswerStream, damage: Damage) -> NodeAnswers {
+fn with_end(answer: PartStream, damage: Damage) -> NodeAnswers {
     let parts = stream::unfold(Some(answer), move |answer| {
         let damage = damage.clone();
         async move {
             let mut answer = answer?;
             Some(match answer.next().await {
-                Some(Ok(part)) => (Ok(NodePart::Part(part)), Some(answer)),
+                Some(Ok(Part::Answer(part))) => (Ok(NodePart::Part(part)), Some(answer)),
+                Some(Ok(Part::Encoded(part))) => (Ok(NodePart::Encoded(part)), Some(answer)),
                 Some(Err(e)) => (Err(e), None),
                 None => {
                     let in_sync = !damage.is_found();

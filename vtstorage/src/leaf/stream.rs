@@ -1,17 +1,28 @@
 //! The way of an answer from the thread that makes it to the one that asked.
 
-use common::contract::{AnswerStream, CancelOnDrop, QueryContext, QueryError};
+use common::contract::{CancelOnDrop, QueryContext, QueryError};
 use common::query::Answer;
-use futures::stream;
+use futures::stream::{self, BoxStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
+/// A part of an answer.
+#[derive(Debug)]
+pub(super) enum Part {
+    Answer(Answer),
+    /// As it is sent to other nodes
+    Encoded(Vec<u8>),
+}
+
+/// The parts of an answer as they become ready; dropping it cancels the query.
+pub(super) type PartStream = BoxStream<'static, Result<Part, QueryError>>;
+
 enum Message {
     /// A part, and how much reserved memory it takes
-    Part(Answer, usize),
+    Part(Part, usize),
     /// Nothing follows. Without it the answer is not whole.
     End(Result<(), QueryError>),
 }
@@ -34,7 +45,7 @@ const WAITING_BYTES: usize = 16 << 20;
 const RETRY: Duration = Duration::from_millis(2);
 
 /// Both ends of an answer. Dropping the stream cancels the query.
-pub(super) fn channel(context: QueryContext) -> (Parts, AnswerStream) {
+pub(super) fn channel(context: QueryContext) -> (Parts, PartStream) {
     let (sender, receiver) = mpsc::channel(WAITING);
     let waiting = Arc::new(AtomicUsize::new(0));
     let taker = Taker {
@@ -56,7 +67,12 @@ impl Parts {
     /// Hands over a part that takes `bytes` of the memory that the query reserved. Waits while the asker is slow, until
     /// the query's deadline. Not to be called on a thread of the async runtime.
     pub(super) fn send(&self, part: Answer, bytes: usize) -> Result<(), QueryError> {
-        self.put(Message::Part(part, bytes))
+        self.put(Message::Part(Part::Answer(part), bytes))
+    }
+
+    /// The same for a part that is encoded.
+    pub(super) fn send_encoded(&self, part: Vec<u8>, bytes: usize) -> Result<(), QueryError> {
+        self.put(Message::Part(Part::Encoded(part), bytes))
     }
 
     /// Ends the answer. Nobody need be there any more.
@@ -116,7 +132,7 @@ struct Taker {
 }
 
 impl Taker {
-    async fn next(mut self) -> Option<(Result<Answer, QueryError>, Self)> {
+    async fn next(mut self) -> Option<(Result<Part, QueryError>, Self)> {
         if self.ended {
             return None;
         }

@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
+mod encoded;
+
 /// Spans of the traces asked for, by their place in the question.
 type Parts = Vec<(usize, Vec<Span>)>;
 
@@ -32,20 +34,51 @@ pub(super) enum Reach {
 /// Reads traces; those that are not stored are left out. `ids` do not repeat. The second of the answer is about how
 /// much memory the traces take, which is reserved and to be released.
 pub(super) fn fetch(query: &Arc<Query>, ids: &[TraceId], reach: Reach) -> Result<(Vec<Trace>, usize), StorageError> {
-    let mut parts = from_heads(query, ids, reach)?;
+    let (mut parts, in_heads) = (Vec::new(), rows_of_heads(query, ids, reach)?);
+    let mut bytes = 0;
+    for head in in_heads {
+        let mut reader = SpanReader::new(head.batch);
+        let size = head.memory_bytes() * OWNED;
+        query.context.reserve(size, "reading traces")?;
+        bytes += size;
+        for (place, row) in head.rows {
+            parts.push((place, vec![reader.span(row)?]));
+        }
+    }
     let blocks = blocks_of(query, ids, reach)?;
-    let reading = Arc::new(Reading {
-        query: query.clone(),
-        blocks,
-        parts: Mutex::default(),
-    });
-    let shared = reading.clone();
-    fanout::for_each(&query.pool, query.pool.threads(), reading.blocks.len(), move |part| {
-        shared.block(part)
-    })?;
-    let (from_blocks, bytes) = std::mem::take(&mut *reading.parts.lock());
-    parts.0.extend(from_blocks);
-    Ok((join(ids, parts.0), parts.1 + bytes))
+    let (read, more) = from_blocks(query, blocks, OWNED, |batch, ranges| spans(&batch, &ranges))?;
+    parts.extend(read.into_iter().flatten());
+    Ok((join(ids, parts), bytes + more))
+}
+
+/// The same traces with their ranks, as the part of an answer that is sent to another node.
+pub(super) fn fetch_encoded(
+    query: &Arc<Query>,
+    ranked: &[(u64, TraceId)],
+    reach: Reach,
+) -> Result<(Vec<u8>, usize), StorageError> {
+    let ids: Vec<TraceId> = ranked.iter().map(|(_, id)| *id).collect();
+    let blocks = blocks_of(query, &ids, reach)?;
+    let (read, bytes) = from_blocks(query, blocks, 1, |batch, ranges| Ok(Some((batch, ranges))))?;
+    let (mut batches, mut rows) = (Vec::new(), Vec::new());
+    for head in rows_of_heads(query, &ids, reach)? {
+        rows.extend(head.rows.into_iter().map(|(place, row)| (place, batches.len(), row)));
+        batches.push(head.batch);
+    }
+    for (batch, ranges) in read.iter().flatten() {
+        let mut first = 0;
+        for (range, place) in ranges {
+            let here = first..first + range.len();
+            first = here.end;
+            rows.extend(here.map(|row| (*place, batches.len(), row)));
+        }
+        batches.push(batch);
+    }
+    let part = encoded::traces(ranked, &batches, rows, query.take_stats())?;
+    query.context.release(bytes);
+    query.context.reserve(part.len(), "reading traces")?;
+    let bytes = part.len();
+    Ok((part, bytes))
 }
 
 fn join(ids: &[TraceId], parts: Parts) -> Vec<Trace> {
@@ -63,28 +96,35 @@ fn join(ids: &[TraceId], parts: Parts) -> Vec<Trace> {
     stored.map(|(id, spans)| Trace::new(*id, spans)).collect()
 }
 
-fn from_heads(query: &Query, ids: &[TraceId], reach: Reach) -> Result<(Parts, usize), StorageError> {
+/// Rows of a head batch that belong to wanted traces, each with its trace's place.
+struct HeadRows<'q> {
+    batch: &'q SpanBatch,
+    rows: Vec<(usize, usize)>,
+}
+
+impl HeadRows<'_> {
+    /// About what the rows take of the batch.
+    fn memory_bytes(&self) -> usize {
+        self.batch.memory_bytes() / self.batch.rows.len().max(1) * self.rows.len()
+    }
+}
+
+fn rows_of_heads<'q>(query: &'q Query, ids: &[TraceId], reach: Reach) -> Result<Vec<HeadRows<'q>>, StorageError> {
     let wanted: HashMap<u64, Vec<(usize, TraceId)>> = by_hash(ids);
-    let (mut parts, mut bytes) = (Vec::new(), 0);
+    let mut found = Vec::new();
     for head in query.heads() {
         query.context.check()?;
-        let mut rows = rows_of(&head.batch, &wanted);
+        let batch = &*head.batch;
+        let mut rows = rows_of(batch, &wanted);
         if reach == Reach::Scope {
-            let hash = |row: usize| head.batch.rows.get(row).map_or(0, |row| row.hash);
-            rows.retain(|(_, row)| query.has(head.batch.epoch, hash(*row)));
+            let hash = |row: usize| batch.rows.get(row).map_or(0, |row| row.hash);
+            rows.retain(|(_, row)| query.has(batch.epoch, hash(*row)));
         }
-        if rows.is_empty() {
-            continue;
-        }
-        let mut reader = SpanReader::new(&head.batch);
-        let size = head.batch.memory_bytes() / head.batch.rows.len().max(1) * rows.len() * OWNED;
-        query.context.reserve(size, "reading traces")?;
-        bytes += size;
-        for (place, row) in rows {
-            parts.push((place, vec![reader.span(row)?]));
+        if !rows.is_empty() {
+            found.push(HeadRows { batch, rows });
         }
     }
-    Ok((parts, bytes))
+    Ok(found)
 }
 
 /// About how much larger owned spans are than rows of a batch.
@@ -138,21 +178,30 @@ fn blocks_of(query: &Query, ids: &[TraceId], reach: Reach) -> Result<Vec<Wanted>
     Ok(blocks.into_values().collect())
 }
 
-/// Traces on their way out of blocks.
-struct Reading {
+/// Traces on their way out of blocks: what is made of the batch of each block, and memory that is reserved for it.
+struct Reading<T> {
     query: Arc<Query>,
     blocks: Vec<Wanted>,
-    parts: Mutex<(Parts, usize)>,
+    /// How many times as large as the batch it is
+    growth: usize,
+    read: Mutex<(Vec<T>, usize)>,
 }
 
-impl Reading {
+/// Rows of a batch that follow each other, and the place of their trace.
+type Run = (Range<u32>, usize);
+
+impl<T: Default> Reading<T> {
     /// Reads all wanted traces of one block.
-    fn block(&self, part: usize) -> Result<ControlFlow<()>, StorageError> {
+    fn block(
+        &self,
+        part: usize,
+        make: impl FnOnce(SpanBatch, Vec<Run>) -> Result<T, StorageError>,
+    ) -> Result<ControlFlow<()>, StorageError> {
         let Some((block, wanted)) = self.blocks.get(part) else {
             return Ok(ControlFlow::Break(()));
         };
         let query = &self.query;
-        let (parts, bytes) = query.read_whole_block(block, false, |rows| {
+        let (made, bytes) = query.read_whole_block(block, false, |rows| {
             let mut ranges: Vec<(Range<u32>, usize)> = Vec::with_capacity(wanted.len());
             for (place, id) in wanted {
                 let found = rows.trace_rows(query.tenant(), *id)?;
@@ -161,21 +210,42 @@ impl Reading {
                 }
             }
             if ranges.is_empty() {
-                return Ok((Vec::new(), 0));
+                return Ok((T::default(), 0));
             }
             ranges.sort_unstable_by_key(|(range, _)| range.start);
             let read: Vec<Range<u32>> = ranges.iter().map(|(range, _)| range.clone()).collect();
             let batch = rows.read_rows(&read)?;
-            let bytes = batch.memory_bytes() * OWNED;
+            let bytes = batch.memory_bytes() * self.growth;
             query.context.reserve(bytes, "reading traces")?;
             query.count_block();
-            Ok((spans(&batch, &ranges)?, bytes))
+            Ok((make(batch, ranges)?, bytes))
         })?;
-        let mut all = self.parts.lock();
-        all.0.extend(parts);
+        let mut all = self.read.lock();
+        all.0.push(made);
         all.1 += bytes;
         Ok(ControlFlow::Continue(()))
     }
+}
+
+/// What `make` makes of the batches with the traces' rows in blocks, and how much memory is reserved for it.
+fn from_blocks<T: Default + Send + 'static>(
+    query: &Arc<Query>,
+    blocks: Vec<Wanted>,
+    growth: usize,
+    make: impl Fn(SpanBatch, Vec<Run>) -> Result<T, StorageError> + Send + Sync + 'static,
+) -> Result<(Vec<T>, usize), StorageError> {
+    let reading = Arc::new(Reading {
+        query: query.clone(),
+        blocks,
+        growth,
+        read: Mutex::default(),
+    });
+    let shared = reading.clone();
+    fanout::for_each(&query.pool, query.pool.threads(), reading.blocks.len(), move |part| {
+        shared.block(part, &make)
+    })?;
+    let read = std::mem::take(&mut *reading.read.lock());
+    Ok(read)
 }
 
 /// The spans of a batch that was read from `ranges`, trace by trace.

@@ -227,7 +227,7 @@ fn with_sync(part: NodePart, node_in_sync: bool) -> NodePart {
         NodePart::End { in_sync } => NodePart::End {
             in_sync: in_sync && node_in_sync,
         },
-        part @ NodePart::Part(_) => part,
+        part => part,
     }
 }
 

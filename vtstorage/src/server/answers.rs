@@ -6,6 +6,8 @@ use common::query::{Answer, RowPart};
 use common::rpc::proto::AnswerFrame;
 use common::rpc::{answer_frames, status};
 use futures::stream::{self, BoxStream, StreamExt as _};
+use std::pin::Pin;
+use std::time::Duration;
 use tokio::sync::oneshot;
 use tonic::Status;
 
@@ -31,20 +33,39 @@ pub(super) fn frames(parts: NodeAnswers, held: impl Send + 'static) -> FrameStre
     frames.boxed()
 }
 
+/// How long the beginning of an answer waits for its first frame, so that a short answer is sent at once. Whoever asked
+/// takes the beginning for a sign of life.
+const FIRST_FRAME: Duration = Duration::from_millis(50);
+
+/// The same frames, when the first of them is there or may take long.
+pub(super) async fn begun(frames: FrameStream) -> FrameStream {
+    let mut frames = frames.peekable();
+    // Peeking gives up nothing when its time is over.
+    let _ = tokio::time::timeout(FIRST_FRAME, Pin::new(&mut frames).peek()).await;
+    frames.boxed()
+}
+
 async fn encode(part: Result<NodePart, QueryError>) -> Result<Vec<AnswerFrame>, QueryError> {
     let part = part?;
-    if size(&part) < LARGE {
-        return answer_frames::frames(&part);
+    if is_small(&part) {
+        return answer_frames::frames(part);
     }
     let (sender, encoded) = oneshot::channel();
     // Freeing a large part takes long: nobody waits for it, nor whether anybody still listens.
-    tokio::task::spawn_blocking(move || drop(sender.send(answer_frames::frames(&part))));
+    tokio::task::spawn_blocking(move || drop(sender.send(answer_frames::frames(part))));
     let lost = |_| QueryError::Storage("a part of the answer was not encoded".to_owned());
     encoded.await.map_err(lost)?
 }
 
-fn size(part: &NodePart) -> usize {
-    let NodePart::Part(answer) = part else { return 0 };
+fn is_small(part: &NodePart) -> bool {
+    match part {
+        NodePart::Part(answer) => size(answer) < LARGE,
+        NodePart::Encoded(part) => !answer_frames::takes_long(part.len()),
+        NodePart::End { .. } => true,
+    }
+}
+
+fn size(answer: &Answer) -> usize {
     match answer {
         Answer::Traces { found, .. } => found.iter().map(|found| found.trace.spans.len()).sum(),
         Answer::Services(names) => names.len(),

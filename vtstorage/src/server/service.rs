@@ -158,7 +158,8 @@ impl Storage for StorageService {
         // Whoever asked may go away before there is a stream.
         let guard = context.cancel_on_drop();
         let parts = self.node.query(query, context).await.map_err(refused)?;
-        Ok(Response::new(answers::frames(parts, (guard, turn))))
+        let frames = answers::frames(parts, (guard, turn));
+        Ok(Response::new(answers::begun(frames).await))
     }
 
     async fn hints_for(&self, request: Request<HintsForRequest>) -> Result<Response<HintsForResponse>, Status> {

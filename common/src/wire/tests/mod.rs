@@ -15,6 +15,7 @@ use proptest::prelude::*;
 use std::sync::Arc;
 
 mod plans;
+mod traces;
 
 fn attribute_value() -> impl Strategy<Value = AttrValue> {
     let leaf = prop_oneof![

@@ -5,7 +5,8 @@ use super::health::Health;
 use super::held::{Held, Out};
 use common::cluster::{NodeAnswers, NodeId, NodePart, NodeQuery, Scope, Slot, StorageNode};
 use common::contract::QueryError;
-use common::query::{Plan, Shape};
+use common::query::{Answer, Plan, Shape};
+use common::wire::decode_answer;
 use futures::StreamExt as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,6 +93,8 @@ impl Attempt {
             };
             match part {
                 NodePart::Part(answer) => held.add(answer).await?,
+                // Of a node in this process: connections decode.
+                NodePart::Encoded(part) => held.add(decoded(&part)?).await?,
                 NodePart::End { in_sync } => return Ok(in_sync),
             }
         }
@@ -100,6 +103,10 @@ impl Attempt {
     fn silent(&self) -> QueryError {
         QueryError::Unavailable(format!("node {} does not answer", self.id))
     }
+}
+
+fn decoded(part: &[u8]) -> Result<Answer, QueryError> {
+    decode_answer(part).map_err(|error| QueryError::Unavailable(format!("an answer between nodes: {error}")))
 }
 
 fn too_many_rows(id: NodeId) -> QueryError {

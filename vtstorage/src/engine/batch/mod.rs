@@ -11,12 +11,14 @@ mod intern;
 mod keyed;
 mod level;
 mod nested;
+mod sent;
 mod source;
 mod spans;
 
 pub(in crate::engine) use arena::same;
 pub use cell::{Cell, CellKind, Scalar, Text};
 pub use level::DecodeLimits;
+pub use sent::RowWriter;
 pub use source::BatchRows;
 pub use spans::{SpanReader, read_resource, read_scope, text_value};
 

@@ -1,9 +1,10 @@
 //! Rows of a batch as owned spans, and the few protobuf writers the engine needs.
 
+use super::sent::low32;
 use super::{Cell, CellColumn, CellKind, CellTable, SpanBatch};
 use crate::engine::error::StorageError;
 use common::otlp::decode;
-use common::otlp::view::{AttrView, GroupView, OriginView, ValueView};
+use common::otlp::view::{AttrView, ValueView};
 use common::otlp::wire::WireError;
 use common::span::{Event, Link, Resource, Scope, Span, SpanKind, StatusCode};
 use common::time::UnixNanos;
@@ -179,43 +180,20 @@ impl<'a> SpanReader<'a> {
     }
 }
 
-fn low32(cell: &Cell) -> u32 {
-    (cell.bits() & 0xffff_ffff) as u32
-}
-
 /// The resource in an [`super::Origin`].
 pub fn read_resource(origin: &[u8]) -> Result<Resource, WireError> {
-    let group = GroupView::read(origin)?;
-    let mut view = OriginView::default();
-    for message in &group.origin {
-        view.read_resource(message)?;
-    }
-    decode::resource(&view, group.schema_url)
+    decode::resource_of(origin)
 }
 
 /// The scope in an [`super::Origin`].
 pub fn read_scope(origin: &[u8]) -> Result<Scope, WireError> {
-    let group = GroupView::read(origin)?;
-    let mut view = OriginView::default();
-    for message in &group.origin {
-        view.read_scope(message)?;
-    }
-    decode::scope(&view, group.schema_url)
+    decode::scope_of(origin)
 }
 
 impl SpanBatch {
     /// Writes an attribute with the value of a cell as an item of a `KeyValueList`.
     pub(in crate::engine) fn write_cell(&self, key: &str, cell: &Cell, out: &mut Vec<u8>) {
-        let value = match cell.kind {
-            CellKind::Empty => ValueView::Empty,
-            CellKind::Bool => ValueView::Bool(cell.bits() != 0),
-            CellKind::Int => ValueView::Int(cell.bits().cast_signed()),
-            CellKind::Double => ValueView::Double(f64::from_bits(cell.bits())),
-            CellKind::Str => ValueView::Str(self.text(cell.text())),
-            CellKind::Bytes => ValueView::Bytes(self.bytes(cell.text())),
-            CellKind::Array => ValueView::Array(self.bytes(cell.text())),
-            CellKind::Map => ValueView::Map(self.bytes(cell.text())),
-        };
+        let value = self.view(cell);
         write_attribute(&AttrView { key, value }, out);
     }
 

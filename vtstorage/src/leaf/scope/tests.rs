@@ -3,11 +3,13 @@
 use crate::engine::block::{Block, BlockId, ChunkId, ChunkSource, StoredBlock};
 use crate::engine::error::StorageError;
 use crate::engine::store::View;
+use crate::leaf::execute::run_within;
+use crate::leaf::stream::Part;
 use crate::leaf::testing::{filter, single_column, spans};
 use crate::leaf::tests::{
     EveryBlock, POOL, SPREAD, Spread, answer, distinct, plan, ranges, some_spans, spreads, view, view_under,
 };
-use crate::leaf::{Damage, aggregate, rows, run_within, tests};
+use crate::leaf::{Damage, aggregate, rows, tests};
 use bytes::Bytes;
 use common::cluster::{Scope, ScopeRange, Slot, SlotSet};
 use common::contract::{QueryContext, QueryError};
@@ -16,6 +18,7 @@ use common::query::{AggregateQuery, Function, FunctionKind, GroupKey};
 use common::query::{Answer, Column, Filter, Order, Plan, Projection, RowOrder, Shape, SpanField};
 use common::span::Span;
 use common::time::TimeRange;
+use common::wire::decode_answer;
 use futures::StreamExt;
 use futures::executor::block_on;
 use proptest::collection::vec;
@@ -78,9 +81,13 @@ fn ask(plan: &Plan, scope: Scope, view: &View) -> Result<(Vec<Answer>, Damage), 
     let within = (scope, damage.clone());
     let context = QueryContext::unlimited();
     let parts = run_within(plan.clone(), within, context, view.clone(), Arc::new(EveryBlock), &POOL)?;
-    let parts = block_on(parts.collect::<Vec<_>>())
-        .into_iter()
-        .collect::<Result<_, _>>()?;
+    let parts = block_on(parts.collect::<Vec<_>>()).into_iter().map(|part| {
+        part.map(|part| match part {
+            Part::Answer(answer) => answer,
+            Part::Encoded(part) => decode_answer(&part).unwrap(),
+        })
+    });
+    let parts = parts.collect::<Result<_, _>>()?;
     Ok((parts, damage))
 }
 

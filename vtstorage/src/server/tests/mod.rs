@@ -349,7 +349,7 @@ async fn large_answers_arrive_whole() {
         NodePart::Part(services(3)),
         NodePart::End { in_sync: false },
     ];
-    let encoded = common::rpc::answer_frames::frames(&parts[0]).unwrap();
+    let encoded = common::rpc::answer_frames::frames(parts[0].clone()).unwrap();
     assert!(encoded.iter().map(|frame| frame.data.len()).sum::<usize>() > 4 << 20);
     assert!(encoded[0].length > 20 << 20);
     let fake = Fake::answering(parts.iter().cloned().map(Ok).collect());
