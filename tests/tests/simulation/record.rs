@@ -5,6 +5,8 @@ use common::ids::{SpanId, TraceId};
 use common::span::Span;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::Arc;
 
 pub type Identity = (TraceId, SpanId);
@@ -19,6 +21,8 @@ pub struct Counts {
     pub partial: u64,
     pub refused: u64,
     pub terms: u64,
+    /// Follows from all events and their times
+    pub trace: u64,
 }
 
 #[derive(Default)]
@@ -32,13 +36,27 @@ struct Facts {
     counts: Counts,
 }
 
+impl Facts {
+    fn note(&mut self, event: impl Hash + Debug) {
+        let mut hasher = DefaultHasher::new();
+        let at = turmoil::sim_elapsed().unwrap_or_default();
+        if std::env::var_os("VT_SIM_EVENTS").is_some() {
+            println!("{at:?} {event:?}");
+        }
+        (self.counts.trace, at, event).hash(&mut hasher);
+        self.counts.trace = hasher.finish();
+    }
+}
+
 /// Shared by all hosts, and outside of the simulation's time.
 #[derive(Clone, Default)]
 pub struct Record(Arc<Mutex<Facts>>);
 
 impl Record {
     pub fn sent(&self, spans: &[Identity]) {
-        self.0.lock().sent.extend(spans);
+        let mut facts = self.0.lock();
+        facts.note(("sent", spans));
+        facts.sent.extend(spans);
     }
 
     /// A request without an answer is sent again, and the placement has changed. What was stored of it by the old
@@ -55,12 +73,15 @@ impl Record {
 
     pub fn acknowledged(&self, spans: &[Identity]) {
         let mut facts = self.0.lock();
+        facts.note(("acknowledged", spans));
         facts.acknowledged.extend(spans);
         facts.counts.acknowledged += spans.len() as u64;
     }
 
     pub fn write_failed(&self) {
-        self.0.lock().counts.failed += 1;
+        let mut facts = self.0.lock();
+        facts.note("failed");
+        facts.counts.failed += 1;
     }
 
     /// What a reader who asks now must be told, unless the answer is marked as partial.
@@ -75,6 +96,7 @@ impl Record {
             *times.entry((span.trace_id, span.span_id)).or_default() += 1;
         }
         let mut facts = self.0.lock();
+        facts.note(("answered", who, found.len(), partial));
         let may_repeat = |span: &Identity| facts.sent_anew.contains(span);
         let twice = times
             .iter()
@@ -105,11 +127,16 @@ impl Record {
     }
 
     pub fn refused(&self) {
-        self.0.lock().counts.refused += 1;
+        let mut facts = self.0.lock();
+        facts.note("refused");
+        facts.counts.refused += 1;
     }
 
     pub fn leads(&self, term: u64, node: NodeId) {
         let mut facts = self.0.lock();
+        if !facts.leaders.contains_key(&term) {
+            facts.note(("leads", term, node));
+        }
         let first = *facts.leaders.entry(term).or_insert(node);
         facts.counts.terms = facts.leaders.len() as u64;
         if first != node {

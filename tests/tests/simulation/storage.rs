@@ -4,7 +4,7 @@ use super::dice::Dice;
 use super::store::Store;
 use super::wire::{Callee, PORT, Wire};
 use async_trait::async_trait;
-use common::cluster::{Incarnation, MoveLimits, PeerNode, Settings};
+use common::cluster::{Incarnation, MoveLimits, NodeId, PeerNode, Settings};
 use common::config::{ByteSize, Period};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -42,6 +42,7 @@ pub struct Seat {
     pub store: Store,
     disk: Arc<MemoryDisk>,
     incarnation: Incarnation,
+    consensus: ConsensusConfig,
     peers: Vec<String>,
     /// When it comes, after the start of the simulation
     comes: Duration,
@@ -53,11 +54,20 @@ pub fn addr(host: &str) -> String {
 
 impl Seat {
     pub fn new(seed: u64, at: usize, hosts: &[String]) -> Self {
+        let mut dice = Dice::new(seed, 300 + at as u64);
+        let node = NodeId(dice.next());
+        // The consensus library draws election timeouts by itself, between bounds: here there is one between them.
+        let election = Duration::from_millis(40 * at as u64) + dice.millis(525, 564);
         Self {
             host: hosts[at].clone(),
             store: Store::new(Dice::new(seed, 100 + at as u64)),
-            disk: Arc::new(MemoryDisk::with_delay(Duration::from_millis(2))),
+            disk: Arc::new(MemoryDisk::of_node(node, Duration::from_millis(2))),
             incarnation: Incarnation(at as u128 + 1),
+            consensus: ConsensusConfig {
+                election_min: election,
+                election_max: election + Duration::from_millis(1),
+                ..ConsensusConfig::default()
+            },
             peers: hosts.iter().take(FOUNDERS).map(|host| addr(host)).collect(),
             comes: match at < FOUNDERS {
                 true => Duration::ZERO,
@@ -92,7 +102,7 @@ impl Seat {
                 peers: self.peers,
                 names: Arc::new(AsGiven),
             },
-            consensus: ConsensusConfig::default(),
+            consensus: self.consensus,
             moves: MoveConfig {
                 limits: MoveLimits { per_node: 2, slots: 3 },
                 grace: GRACE,

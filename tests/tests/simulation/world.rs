@@ -8,7 +8,7 @@ use super::storage::{FOUNDERS, Running, SLOTS, Seat, addr};
 use super::wire::Wire;
 use common::cluster::Slot;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use turmoil::{Builder, Sim};
 
 /// How long things go wrong.
@@ -70,6 +70,7 @@ impl World<'_> {
         let mut builder = Builder::new();
         builder
             .rng_seed(seed)
+            .epoch(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000))
             .simulation_duration(Duration::from_secs(3_600))
             .tick_duration(Duration::from_millis(2))
             .min_message_latency(Duration::from_millis(1))

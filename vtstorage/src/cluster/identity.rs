@@ -1,6 +1,6 @@
 //! What a node knows of itself, and keeps: its id, and the cluster that it belongs to.
 
-use super::disk::{Batch, Family, MetaDisk};
+use super::disk::{self, Batch, Family, MetaDisk};
 use common::cluster::{ClusterId, NewMember, NodeId};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,17 @@ struct Record {
     founding: Option<Vec<NewMember>>,
 }
 
+impl Record {
+    fn new(node: NodeId) -> Self {
+        Self {
+            format: FORMAT,
+            node,
+            cluster: None,
+            founding: None,
+        }
+    }
+}
+
 /// Who this node is. A node belongs to one cluster for ever.
 pub(crate) struct Identity {
     disk: Arc<dyn MetaDisk>,
@@ -35,17 +46,11 @@ impl Identity {
     /// # Errors
     /// When the disk fails or holds something else, or the system has no random numbers.
     pub(crate) async fn open(disk: Arc<dyn MetaDisk>) -> io::Result<Self> {
-        let reading = disk.clone();
-        let loaded = tokio::task::spawn_blocking(move || read(&*reading)).await??;
+        let loaded = disk::reading(disk.clone(), |disk| read(&*disk)).await?;
         let record = match loaded {
             Some(record) => record,
             None => {
-                let record = Record {
-                    format: FORMAT,
-                    node: NodeId(random()? as u64),
-                    cluster: None,
-                    founding: None,
-                };
+                let record = Record::new(NodeId(random()? as u64));
                 write(&*disk, &record).await?;
                 record
             }
@@ -128,6 +133,11 @@ async fn write(disk: &dyn MetaDisk, record: &Record) -> io::Result<()> {
 fn put(record: &Record, batch: &mut Batch) -> io::Result<()> {
     batch.put(Family::Node, RECORD, serde_json::to_vec(record)?);
     Ok(())
+}
+
+/// The key and the value by which a node that is in no cluster yet has this id.
+pub(super) fn first_record(node: NodeId) -> io::Result<(Vec<u8>, Vec<u8>)> {
+    Ok((RECORD.to_vec(), serde_json::to_vec(&Record::new(node))?))
 }
 
 /// The cluster of the node on `disk`.

@@ -2,7 +2,9 @@
 //! fail.
 
 use super::{Batch, Change, Family, MetaDisk, Record};
+use crate::cluster::identity;
 use async_trait::async_trait;
+use common::cluster::NodeId;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::io;
@@ -38,6 +40,15 @@ impl MemoryDisk {
             contents: Mutex::default(),
             delay,
         }
+    }
+
+    /// The same, of a node that has drawn its id already.
+    pub fn of_node(node: NodeId, delay: Duration) -> Self {
+        let disk = Self::with_delay(delay);
+        if let Ok((key, value)) = identity::first_record(node) {
+            disk.contents.lock().durable.insert((Family::Node, key), value);
+        }
+        disk
     }
 
     /// The power goes: what was not synced is lost.
@@ -98,6 +109,10 @@ impl MetaDisk for MemoryDisk {
         Ok(of_family
             .map(|((_, key), value)| (key.clone(), value.clone()))
             .collect())
+    }
+
+    fn is_memory(&self) -> bool {
+        true
     }
 
     async fn commit(&self, batch: Batch) -> io::Result<()> {

@@ -9,6 +9,7 @@ pub use rocks::RocksDisk;
 
 use async_trait::async_trait;
 use std::io;
+use std::sync::Arc;
 
 /// A space of keys of its own.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -70,9 +71,25 @@ pub trait MetaDisk: Send + Sync + 'static {
     /// When the disk cannot be read.
     fn load(&self, family: Family) -> io::Result<Vec<Record>>;
 
+    /// Whether [`Self::load`] waits for nothing.
+    fn is_memory(&self) -> bool {
+        false
+    }
+
     /// Makes a batch durable. Batches take effect in the order of the calls' first polls.
     ///
     /// # Errors
     /// When the disk fails or has failed before.
     async fn commit(&self, batch: Batch) -> io::Result<()>;
+}
+
+/// Reads a disk where that may block; one in memory at once, so that simulations go without other threads.
+pub(super) async fn reading<T: Send + 'static>(
+    disk: Arc<dyn MetaDisk>,
+    read: impl FnOnce(Arc<dyn MetaDisk>) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    match disk.is_memory() {
+        true => read(disk),
+        false => tokio::task::spawn_blocking(move || read(disk)).await?,
+    }
 }

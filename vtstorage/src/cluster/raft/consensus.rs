@@ -5,7 +5,7 @@ use super::log::LogStore;
 use super::machine::StateMachine;
 use super::network::{self, Network};
 use super::types::Raft;
-use crate::cluster::disk::MetaDisk;
+use crate::cluster::disk::{self, MetaDisk};
 use crate::cluster::identity::Identity;
 use crate::cluster::peer::{ConsensusCall, Peers};
 use common::cluster::{ClusterState, Command, NodeId};
@@ -101,8 +101,8 @@ impl Consensus {
         peers: Arc<dyn Peers>,
         config: ConsensusConfig,
     ) -> io::Result<Self> {
-        let open = move || Ok::<_, io::Error>((LogStore::open(disk.clone())?, StateMachine::open(disk)?));
-        let (log, machine) = tokio::task::spawn_blocking(open).await??;
+        let open = |disk: Arc<dyn MetaDisk>| Ok((LogStore::open(disk.clone())?, StateMachine::open(disk)?));
+        let (log, machine) = disk::reading(disk, open).await?;
         let states = machine.states();
         let id = identity.node().0;
         let network = Network {
