@@ -15,6 +15,10 @@ fn no_export_fails_and_reads_stay_complete() {
                 "{}",
                 cluster.storage[node].log()
             );
+            // A leader is gone only when another one leads.
+            let others = cluster.storage.iter().filter_map(|node| node.try_get("/cluster/raft"));
+            let leads = others.filter(|(_, view)| view.contains(r#""is_leader":true"#)).count();
+            assert_eq!(leads, 1, "{}", cluster.storage[node].log());
             load.wait_for_acknowledged(load.acknowledged() + 50);
             cluster.storage[node].start_again();
             cluster.wait_in_sync();

@@ -9,6 +9,7 @@ pub mod disk;
 mod duties;
 mod entry;
 pub mod grpc;
+mod handover;
 mod hints;
 mod identity;
 mod lease;

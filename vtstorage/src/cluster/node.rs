@@ -4,6 +4,7 @@ use super::core::{About, Core, LocalStore};
 use super::disk::MetaDisk;
 use super::duties::{self, MoveConfig};
 use super::entry::{self, Search};
+use super::handover::hand_over;
 use super::hints::HintPass;
 use super::identity::Identity;
 use super::peer::{Introduction, Peer, PeerError, Peers};
@@ -241,6 +242,12 @@ impl ClusterNode {
     /// When the consensus has ended.
     pub async fn snapshot(&self) -> Result<(), super::ConsensusError> {
         self.core.consensus.snapshot().await
+    }
+
+    /// Leaves the lead to another voter, if this node has it: to be called before it stops, while others reach it. Returns
+    /// after a bounded time, with the new leader if there is one.
+    pub async fn hand_over(&self) -> Option<NodeId> {
+        hand_over(&self.core).await
     }
 
     /// Ends all that the node does in the cluster. Nothing is written when it returns.

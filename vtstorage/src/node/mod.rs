@@ -68,8 +68,8 @@ pub enum RunError {
     Cluster(String),
 }
 
-/// Runs until SIGTERM or SIGINT; then requests under way are answered, and the engine is closed. It is healthy once it is
-/// a member of a cluster.
+/// Runs until SIGTERM or SIGINT; then another node leads the cluster, requests under way are answered, and the engine is
+/// closed. It is healthy once it is a member of a cluster.
 ///
 /// # Errors
 /// When it cannot start, or cannot go on.
@@ -109,6 +109,9 @@ pub async fn run(config: StorageNodeConfig, flags: EffectiveFlags, metrics: Metr
         why = node.cluster.failed() => Err(RunError::Cluster(why)),
     };
     ready.abort();
+    if ended.is_ok() {
+        node.cluster.hand_over().await;
+    }
     server.end().await;
     node.stop().await;
     engine.shutdown().await?;

@@ -110,6 +110,7 @@ impl Peer for RemotePeer {
             ConsensusCall::Append => client.append_entries(message).await,
             ConsensusCall::Vote => client.vote(message).await,
             ConsensusCall::Snapshot => client.install_snapshot(message).await,
+            ConsensusCall::TakeOver => client.take_over(message).await,
         };
         Ok(answer.map_err(failed)?.into_inner().body.into())
     }

@@ -73,6 +73,10 @@ impl Raft for Service {
         self.pass(ConsensusCall::Snapshot, message).await
     }
 
+    async fn take_over(&self, message: Request<proto::RaftMessage>) -> Answer<proto::RaftAnswer> {
+        self.pass(ConsensusCall::TakeOver, message).await
+    }
+
     async fn lease(&self, request: Request<proto::LeaseRequest>) -> Answer<proto::LeaseResponse> {
         let request = lease_request_of(request.get_ref()).map_err(bad)?;
         let reply = self.peer.lease(request).await.map_err(refused)?;

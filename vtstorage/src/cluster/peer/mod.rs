@@ -26,6 +26,8 @@ pub enum ConsensusCall {
     Append,
     Vote,
     Snapshot,
+    /// The leader is about to stop, and asks the node to stand for election; the body is empty
+    TakeOver,
 }
 
 /// A message of the consensus, in the encoding of its library. It is for one node of one cluster only, whoever has the

@@ -15,6 +15,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -88,6 +89,8 @@ pub struct ConsensusView {
 pub(crate) struct Consensus {
     raft: Raft,
     states: watch::Receiver<Option<Arc<ClusterState>>>,
+    /// As the leader, it takes no more commands: another node shall lead
+    leaving: Arc<AtomicBool>,
 }
 
 impl Consensus {
@@ -113,7 +116,11 @@ impl Consensus {
         let config = library_config(&config).validate().map_err(io::Error::other)?;
         let raft = Raft::new(id, Arc::new(config), network, log, machine).await;
         let raft = raft.map_err(io::Error::other)?;
-        Ok(Self { raft, states })
+        Ok(Self {
+            raft,
+            states,
+            leaving: Arc::default(),
+        })
     }
 
     /// The applied state, and each new one once it is durable; `None` before there is a cluster.
@@ -139,6 +146,7 @@ impl Consensus {
     /// # Errors
     /// When it is not carried out, or it is not known.
     pub(crate) async fn propose(&self, command: Command) -> Result<Reply, ConsensusError> {
+        self.refuse_when_leaving()?;
         let written = self.raft.client_write(command).await;
         written.map(|written| written.data).map_err(refused)
     }
@@ -160,6 +168,7 @@ impl Consensus {
     /// # Errors
     /// When this node is not the leader, or another change is under way.
     pub(crate) async fn add_learner(&self, node: NodeId, addr: &str) -> Result<(), ConsensusError> {
+        self.refuse_when_leaving()?;
         let added = self.raft.add_learner(node.0, BasicNode::new(addr), false).await;
         added.map(|_| ()).map_err(refused)
     }
@@ -169,6 +178,7 @@ impl Consensus {
     /// # Errors
     /// As [`Self::add_learner`]; and when one of them is no learner.
     pub(crate) async fn set_voters(&self, voters: &BTreeSet<NodeId>) -> Result<(), ConsensusError> {
+        self.refuse_when_leaving()?;
         let voters: BTreeSet<u64> = voters.iter().map(|node| node.0).collect();
         let changed = self.raft.change_membership(voters, true).await;
         changed.map(|_| ()).map_err(refused)
@@ -179,9 +189,23 @@ impl Consensus {
     /// # Errors
     /// As [`Self::add_learner`]; and when one of them has a vote.
     pub(crate) async fn remove_learners(&self, nodes: &BTreeSet<NodeId>) -> Result<(), ConsensusError> {
+        self.refuse_when_leaving()?;
         let nodes = ChangeMembers::RemoveNodes(nodes.iter().map(|node| node.0).collect());
         let changed = self.raft.change_membership(nodes, true).await;
         changed.map(|_| ()).map_err(refused)
+    }
+
+    /// Whether this node takes no more commands while it is the leader, so that its log stays as it is. Who has one is to
+    /// look for another leader.
+    pub(crate) fn set_leaving(&self, leaving: bool) {
+        self.leaving.store(leaving, Ordering::Relaxed);
+    }
+
+    fn refuse_when_leaving(&self) -> Result<(), ConsensusError> {
+        match self.leaving.load(Ordering::Relaxed) && self.view().is_leader {
+            true => Err(ConsensusError::NotLeader(None)),
+            false => Ok(()),
+        }
     }
 
     /// Answers a message of another node's consensus.

@@ -126,5 +126,9 @@ pub(super) async fn answer(raft: &Raft, call: ConsensusCall, body: &[u8]) -> io:
         ConsensusCall::Append => encode(&raft.append_entries(decode(body)?).await),
         ConsensusCall::Vote => encode(&raft.vote(decode(body)?).await),
         ConsensusCall::Snapshot => encode(&raft.install_snapshot(decode(body)?).await),
+        ConsensusCall::TakeOver => {
+            let triggered = raft.trigger().elect().await;
+            triggered.map(|()| Vec::new()).map_err(io::Error::other)
+        }
     }
 }

@@ -24,6 +24,12 @@ fn shares(state: &ClusterState, node: NodeId) -> usize {
         .count()
 }
 
+/// Most of five voters have to forget the old leader first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_five_voters_leaves_the_lead() {
+    scenarios::the_lead_is_left(seats::Kind::Memory, 5).await;
+}
+
 /// The scenarios over a network in memory, and over sockets with the state on disk.
 macro_rules! on_both {
     ($($name:ident),*) => {
@@ -46,6 +52,7 @@ on_both!(
     three_empty_nodes_make_one_cluster,
     a_command_at_a_follower_reaches_everybody,
     another_leader_takes_over_and_the_old_one_comes_back,
+    a_leader_that_stops_leaves_the_lead_first,
     all_nodes_start_again_without_peers,
     a_fourth_and_a_fifth_node_join_and_get_slots_and_votes,
     a_node_of_another_cluster_does_not_go_on,

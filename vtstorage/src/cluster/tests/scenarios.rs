@@ -53,6 +53,28 @@ pub(super) async fn another_leader_takes_over_and_the_old_one_comes_back(kind: K
     cluster.until_in_sync().await;
 }
 
+pub(super) async fn a_leader_that_stops_leaves_the_lead_first(kind: Kind) {
+    the_lead_is_left(kind, 3).await;
+}
+
+/// Nobody waits until the old leader is missed: it goes on as a follower of the new one, until it stops.
+pub(super) async fn the_lead_is_left(kind: Kind, voters: usize) {
+    let mut cluster = Cluster::of(kind, voters).await;
+    cluster.until_voters(voters).await;
+    let old = cluster.leader().await;
+    let follower = cluster.node((old + 1) % voters);
+    assert_eq!(follower.hand_over().await, None, "it does not lead");
+    let leaving = cluster.node(old);
+    let new = leaving.hand_over().await.expect("another leader");
+    assert_ne!(new, leaving.id());
+    assert_eq!(leaving.consensus().leader, Some(new));
+    let done = leaving.propose(settings(3)).await.unwrap();
+    cluster.kill(old).await;
+    let leader = cluster.leader().await;
+    assert_eq!(cluster.node(leader).id(), new, "nobody else was elected");
+    until_state(cluster.node(leader), |state| state.version >= done.applied.version).await;
+}
+
 pub(super) async fn all_nodes_start_again_without_peers(kind: Kind) {
     let mut cluster = Cluster::of(kind, 3).await;
     cluster.until_voters(3).await;
