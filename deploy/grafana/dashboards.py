@@ -5,6 +5,9 @@ import json
 import pathlib
 import sys
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
+from generated import keep  # noqa: E402
+
 HERE = pathlib.Path(__file__).parent / "dashboards"
 # What panels show: Grafana's units.
 BYTES, PER_SECOND, SPANS_PER_SECOND, BYTES_PER_SECOND, SECONDS, COUNT, RATIO = (
@@ -233,19 +236,10 @@ def dashboard(uid, title, app, rows):
     }
 
 
-def main(check):
-    HERE.mkdir(exist_ok=True)
-    stale = []
-    for uid, (title, app, rows) in DASHBOARDS.items():
-        path = HERE / f"{uid}.json"
-        text = json.dumps(dashboard(uid, title, app, rows), indent=1) + "\n"
-        if not path.exists() or path.read_text() != text:
-            stale.append(path.name)
-            if not check:
-                path.write_text(text)
-    if check and stale:
-        sys.exit(f"to be written anew with deploy/grafana/dashboards.py: {', '.join(stale)}")
+def main():
+    made = {uid: dashboard(uid, title, app, rows) for uid, (title, app, rows) in DASHBOARDS.items()}
+    keep(__file__, {HERE / f"{uid}.json": json.dumps(one, indent=1) + "\n" for uid, one in made.items()})
 
 
 if __name__ == "__main__":
-    main("--check" in sys.argv[1:])
+    main()

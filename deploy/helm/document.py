@@ -12,6 +12,9 @@ import sys
 
 import yaml
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
+from generated import keep  # noqa: E402
+
 HERE = pathlib.Path(__file__).parent
 TEXT_OR_NUMBER = {"type": ["string", "number"]}
 PORT = {"type": "integer", "minimum": 0, "maximum": 65535}
@@ -128,24 +131,16 @@ This page is made of `values.yaml` by `deploy/helm/document.py`.
 """
 
 
-def main(check):
-    stale = []
+def main():
+    files = {}
     for chart in sorted(path.parent for path in HERE.glob("*/Chart.yaml")):
         text = (chart / "values.yaml").read_text()
         values = yaml.safe_load(text)
         root = {"$schema": "http://json-schema.org/draft-07/schema#", **schema("", values)}
-        for name, wanted in (
-            ("README.md", readme(chart, text, values)),
-            ("values.schema.json", json.dumps(root, indent=1) + "\n"),
-        ):
-            path = chart / name
-            if not path.exists() or path.read_text() != wanted:
-                stale.append(f"{chart.name}/{name}")
-                if not check:
-                    path.write_text(wanted)
-    if check and stale:
-        sys.exit(f"to be written anew with deploy/helm/document.py: {', '.join(stale)}")
+        files[chart / "README.md"] = readme(chart, text, values)
+        files[chart / "values.schema.json"] = json.dumps(root, indent=1) + "\n"
+    keep(__file__, files)
 
 
 if __name__ == "__main__":
-    main("--check" in sys.argv[1:])
+    main()
