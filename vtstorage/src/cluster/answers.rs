@@ -66,6 +66,10 @@ impl Peer for Core {
         let Some(cluster) = self.identity.cluster() else {
             return Err(PeerError::Refused("this node has no cluster".into()));
         };
+        if self.state().is_none() && self.founds_with(&member) {
+            // The cluster comes to be when it votes.
+            return Ok(Joined { cluster });
+        }
         if let Some(other) = self.member_at(&member) {
             self.supersede(other, member).await?;
             return Ok(Joined { cluster });
@@ -98,6 +102,12 @@ impl Core {
     pub(super) fn hints_for_now(&self, target: NodeId) -> u64 {
         let under_way = self.hints.under_way(target);
         under_way.saturating_add(self.store.hints_for(target))
+    }
+
+    /// Whether this node makes a cluster with that one, as it is.
+    fn founds_with(&self, member: &NewMember) -> bool {
+        let founding = self.identity.founding();
+        founding.is_some_and(|founding| founding.contains(member))
     }
 
     /// Another member that is reached where this one would be: calls for it would come to the wrong node.

@@ -98,13 +98,10 @@ impl Proposer {
             Some(addr) => addr,
             None => match self.consensus.propose(command.clone()).await {
                 Ok(reply) => return Tried::Answered(reply),
-                Err(ConsensusError::NotLeader(Some(leader))) => {
-                    let state = self.consensus.states().borrow().clone();
-                    match address(state.as_deref(), leader) {
-                        Some(addr) => addr,
-                        None => return Tried::Failed(format!("the address of the leader {leader} is not known")),
-                    }
-                }
+                Err(ConsensusError::NotLeader(Some(leader))) => match self.address_of(Some(leader)) {
+                    Some(addr) => addr,
+                    None => return Tried::Failed(format!("the address of the leader {leader} is not known")),
+                },
                 Err(ConsensusError::NotLeader(None)) => return Tried::Failed("there is no leader".into()),
                 Err(error) => return Tried::Failed(error.to_string()),
             },
@@ -127,7 +124,10 @@ impl Proposer {
         }
     }
 
+    /// Before there is a state, as the consensus knows it.
     fn address_of(&self, node: Option<NodeId>) -> Option<String> {
-        address(self.consensus.states().borrow().as_deref(), node?)
+        let node = node?;
+        let known = address(self.consensus.states().borrow().as_deref(), node);
+        known.or_else(|| self.consensus.first_address(node))
     }
 }

@@ -58,7 +58,8 @@ async fn in_sync(State(cluster): State<Arc<ClusterNode>>, Query(wait): Query<Wai
     }
 }
 
-/// Whether the consensus goes on without one of the nodes: soon after a cluster was made only its maker votes.
+/// Whether the consensus goes on without one of the nodes: soon after it has grown out of one node only
+/// that one votes.
 fn has_voters(view: &ConsensusView, members: usize) -> bool {
     let least = if members < 3 { 1 } else { 3 };
     view.leader.is_some() && !view.changing && view.voters.len() >= least

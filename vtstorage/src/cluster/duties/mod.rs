@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 pub use moves::MoveConfig;
 pub(super) use own::{renew_lease, report};
+pub(super) use voters::first_voters;
 
 /// Between two confirmations of the leadership.
 const CONFIRM: Duration = Duration::from_millis(200);

@@ -1,6 +1,6 @@
 //! Which members vote: pure.
 
-use common::cluster::{ClusterState, MemberState, NodeId};
+use common::cluster::{ClusterState, MemberState, NewMember, NodeId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An odd number, so that no half can block the other: 5 of 5 and more members, 3 of 3 and more.
@@ -31,19 +31,38 @@ pub(crate) fn next_voters(
     while next.len() > wanted {
         next.pop_last();
     }
-    while next.len() < wanted {
-        let in_zone = |zone: &str| next.iter().filter(|id| active.get(*id) == Some(&zone)).count();
-        let candidates = active.iter().filter(|(id, _)| ready.contains(id) && !next.contains(id));
-        let (id, _) = candidates.min_by_key(|(id, zone)| (in_zone(zone), **id))?;
-        next.insert(*id);
-    }
+    let next = filled(next, wanted, &active, |id| ready.contains(id))?;
     (next != *voters).then_some(next)
+}
+
+/// The voters of a cluster that `founder` makes with `members`.
+pub(crate) fn first_voters(founder: NodeId, members: &[NewMember]) -> BTreeSet<NodeId> {
+    let zones: BTreeMap<NodeId, &str> = members.iter().map(|m| (m.id, m.zone.as_str())).collect();
+    let alone = BTreeSet::from([founder]);
+    filled(alone.clone(), wanted(members.len()), &zones, |_| true).unwrap_or(alone)
+}
+
+/// With more voters until so many are `wanted`, from the zones with the fewest; `None` if there are not enough.
+fn filled(
+    mut voters: BTreeSet<NodeId>,
+    wanted: usize,
+    zones: &BTreeMap<NodeId, &str>,
+    may_vote: impl Fn(&NodeId) -> bool,
+) -> Option<BTreeSet<NodeId>> {
+    while voters.len() < wanted {
+        let in_zone = |zone: &str| voters.iter().filter(|id| zones.get(*id) == Some(&zone)).count();
+        let candidates = zones.iter().filter(|(id, _)| may_vote(id) && !voters.contains(id));
+        let (id, _) = candidates.min_by_key(|(id, zone)| (in_zone(zone), **id))?;
+        voters.insert(*id);
+    }
+    Some(voters)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cluster::testing::state_of;
+    use common::cluster::Incarnation;
 
     fn set(ids: &[u64]) -> BTreeSet<NodeId> {
         ids.iter().copied().map(NodeId).collect()
@@ -58,6 +77,21 @@ mod tests {
                 .len()
         };
         assert_eq!([1, 2, 3, 4, 5, 6].map(voters), [1, 1, 3, 3, 5, 5]);
+    }
+
+    #[test]
+    fn a_cluster_begins_with_voters_of_all_zones() {
+        let member = |(id, zone): (u64, &str)| NewMember {
+            id: NodeId(id),
+            addr: format!("n{id}:1"),
+            zone: zone.into(),
+            incarnation: Incarnation(0),
+        };
+        let zones = [(1, "a"), (2, "a"), (3, "b"), (4, "c")];
+        let members: Vec<NewMember> = zones.into_iter().map(member).collect();
+        assert_eq!(first_voters(NodeId(1), &members), set(&[1, 3, 4]));
+        assert_eq!(first_voters(NodeId(2), &members[..3]), set(&[1, 2, 3]));
+        assert_eq!(first_voters(NodeId(1), &members[..2]), set(&[1]));
     }
 
     #[test]

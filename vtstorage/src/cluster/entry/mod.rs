@@ -4,6 +4,7 @@ mod decide;
 mod names;
 
 use super::core::Core;
+use super::duties;
 use super::peer::{Introduction, PeerError};
 use common::cluster::{ClusterId, Command, Member, MemberState, NewMember, NodeId, Settings, place};
 use decide::{Step, next_step};
@@ -134,7 +135,8 @@ async fn found(core: &Core, members: Vec<NewMember>, standalone: Option<NodeId>)
     Ok(())
 }
 
-/// Finishes what [`found`] began, also after a crash in between: the state is there when it returns.
+/// Finishes what [`found`] began, also after a crash in between: the state is there when it returns. Most of the voters agree
+/// on it from the beginning, so that this node may end as soon as others serve.
 ///
 /// # Errors
 /// When the consensus has ended.
@@ -144,7 +146,7 @@ pub(super) async fn finish_founding(core: &Core) -> Result<(), PeerError> {
     };
     let refused = |error: &dyn std::fmt::Display| PeerError::Refused(error.to_string());
     core.consensus
-        .initialise(&core.about.addr)
+        .initialise(first_voters(core, &members))
         .await
         .map_err(|e| refused(&e))?;
     while core.state().is_none() {
@@ -158,6 +160,14 @@ pub(super) async fn finish_founding(core: &Core) -> Result<(), PeerError> {
         }
     }
     Ok(())
+}
+
+/// With the addresses by which they are reached. The others can vote as soon as they have joined.
+fn first_voters(core: &Core, members: &[NewMember]) -> BTreeMap<NodeId, String> {
+    let voters = duties::first_voters(core.id(), members);
+    let others = members.iter().filter(|member| voters.contains(&member.id));
+    let others = others.map(|member| (member.id, member.addr.clone()));
+    others.chain([(core.id(), core.about.addr.clone())]).collect()
 }
 
 fn init(core: &Core, cluster: ClusterId, members: Vec<NewMember>) -> Command {

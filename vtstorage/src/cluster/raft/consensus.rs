@@ -128,14 +128,14 @@ impl Consensus {
         self.states.clone()
     }
 
-    /// Begins a consensus of this node alone. Nothing happens if it was done before.
+    /// Begins a consensus of these voters, with their addresses; this node is one of them. Nothing happens if it was done
+    /// before.
     ///
     /// # Errors
     /// When the consensus has ended.
-    pub(crate) async fn initialise(&self, addr: &str) -> Result<(), ConsensusError> {
-        let id = self.raft.metrics().borrow().id;
-        let alone = BTreeMap::from([(id, BasicNode::new(addr))]);
-        match self.raft.initialize(alone).await {
+    pub(crate) async fn initialise(&self, voters: BTreeMap<NodeId, String>) -> Result<(), ConsensusError> {
+        let voters = voters.into_iter().map(|(node, addr)| (node.0, BasicNode { addr }));
+        match self.raft.initialize(voters.collect::<BTreeMap<_, _>>()).await {
             Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
             Err(error) => Err(ConsensusError::Ended(error.to_string())),
         }
@@ -214,6 +214,14 @@ impl Consensus {
     /// When it is no such message.
     pub(crate) async fn answer(&self, call: ConsensusCall, body: &[u8]) -> io::Result<Vec<u8>> {
         network::answer(&self.raft, call, body).await
+    }
+
+    /// The address that a node had when it began to follow the consensus.
+    pub(crate) fn first_address(&self, node: NodeId) -> Option<String> {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow();
+        let membership = metrics.membership_config.membership();
+        membership.get_node(&node.0).map(|node| node.addr.clone())
     }
 
     /// What this node knows now.

@@ -50,6 +50,7 @@ macro_rules! on_both {
 }
 on_both!(
     three_empty_nodes_make_one_cluster,
+    who_made_the_cluster_is_not_needed_any_more,
     a_command_at_a_follower_reaches_everybody,
     another_leader_takes_over_and_the_old_one_comes_back,
     a_leader_that_stops_leaves_the_lead_first,

@@ -25,6 +25,17 @@ pub(super) async fn three_empty_nodes_make_one_cluster(kind: Kind) {
     }
 }
 
+/// From the moment that it is there.
+pub(super) async fn who_made_the_cluster_is_not_needed_any_more(kind: Kind) {
+    let mut cluster = Cluster::of(kind, 3).await;
+    let (_, founder) = (0..3).map(|at| (cluster.node(at).id(), at)).min().unwrap();
+    cluster.kill(founder).await;
+    let changed = cluster.node((founder + 1) % 3).propose(settings(3)).await;
+    assert!(changed.is_ok(), "{changed:?}");
+    cluster.start(founder).await;
+    cluster.until_in_sync().await;
+}
+
 pub(super) async fn a_command_at_a_follower_reaches_everybody(kind: Kind) {
     let cluster = Cluster::of(kind, 3).await;
     let leader = cluster.leader().await;

@@ -274,7 +274,7 @@ impl Cluster {
         agreed().expect("still the leader")
     }
 
-    /// Awaits that so many nodes vote.
+    /// Awaits that so many nodes vote, and that there is a state.
     pub(super) async fn until_voters(&self, voters: usize) {
         for node in self.running() {
             let waited = node.wait_consensus(|view| view.voters.len() == voters && !view.changing);
@@ -282,6 +282,7 @@ impl Cluster {
                 .await
                 .expect("in time")
                 .expect("the consensus runs");
+            until_state(node, |_| true).await;
         }
     }
 
