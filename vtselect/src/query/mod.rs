@@ -8,5 +8,5 @@ mod runner;
 mod status;
 
 pub use partial::{AllowPartial, Reading, asked_for_partial};
-pub use runner::{QueryRunner, Running, Wanted, Whole};
+pub use runner::{QueryRunner, Running, Turn, Wanted, Whole};
 pub use status::{http_status, retry_after};

@@ -98,13 +98,22 @@ impl QueryRunner {
         })
     }
 
-    /// As [`Self::begin`] without a turn and without a deadline, for requests that last as long as their client.
+    /// As [`Self::begin`] without a deadline, for requests that last as long as their client. Each round of theirs needs a
+    /// turn of its own ([`Self::round`]): a request that waits for news keeps no other one waiting.
     pub fn begin_endless(&self, wanted: Wanted) -> Running {
         Running {
             source: self.source.clone(),
             context: self.context(ENDLESS, wanted),
             _turn: None,
         }
+    }
+
+    /// Waits for a turn, which ends when it is dropped.
+    ///
+    /// # Errors
+    /// [`QueryError::Overloaded`] when it does not come in time.
+    pub async fn round(&self, tenant: TenantId) -> Result<Turn, QueryError> {
+        self.turn(tenant, self.max_duration).await
     }
 
     /// Writes a line if the query was slow.
@@ -228,7 +237,7 @@ fn describe() {
 }
 
 /// A query's place among the running ones.
-struct Turn {
+pub struct Turn {
     _permit: OwnedSemaphorePermit,
     _place: Option<QueryPlace>,
 }
@@ -308,6 +317,25 @@ mod tests {
             contexts.recv().await.unwrap().check(),
             Err(QueryError::Cancelled)
         ));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rounds_take_turns_as_queries_do() {
+        let (runner, _contexts) = stuck(SelectConfig {
+            search_max_concurrent_requests: 1,
+            search_max_queue_duration: Period::from_secs(1),
+            ..SelectConfig::default()
+        });
+        let _endless = runner.begin_endless(WANTED);
+        let turn = runner.round(TenantId::default()).await.unwrap();
+        let refused = runner.begin(TenantId::default(), None, WANTED).await;
+        assert!(matches!(refused, Err(QueryError::Overloaded(_))));
+        drop(turn);
+        let running = runner.begin(TenantId::default(), None, WANTED).await.unwrap();
+        let refused = runner.round(TenantId::default()).await;
+        assert!(matches!(refused, Err(QueryError::Overloaded(_))));
+        drop(running);
+        assert!(runner.round(TenantId::default()).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

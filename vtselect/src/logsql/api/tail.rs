@@ -1,5 +1,7 @@
-//! `tail`: new rows as they come, for as long as the client listens.
+//! `tail`: new rows as they come, for as long as the client listens. Each round is a query of its tenant, and waits for its
+//! turn as one; a round whose turn does not come is left to the next one.
 
+use crate::query::QueryRunner;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -7,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use common::contract::CancelOnDrop;
+use common::ids::TenantId;
 use common::time::UnixNanos;
 use futures::stream;
 use hashbrown::HashMap;
@@ -56,6 +59,8 @@ async fn respond(api: &LogsqlApi, request: Request) -> Result<Response, ApiError
     let mut ticks = interval(Duration::from_nanos(refresh.unsigned_abs()));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let tail = Tail {
+        runner: api.runner.clone(),
+        tenant: call.call.tenant,
         engine: Engine::new(running, Handle::current(), scope),
         query: call.query,
         delay,
@@ -72,6 +77,8 @@ async fn respond(api: &LogsqlApi, request: Request) -> Result<Response, ApiError
 
 /// A query that is asked again and again.
 struct Tail {
+    runner: Arc<QueryRunner>,
+    tenant: TenantId,
     engine: Engine,
     query: Query,
     /// How old rows must be
@@ -110,8 +117,12 @@ fn rounds(
         let (mut tail, mut ticks, guard) = state?;
         loop {
             ticks.tick().await;
+            let Ok(turn) = tail.runner.round(tail.tenant).await else {
+                continue;
+            };
             let done = tokio::task::spawn_blocking(move || {
                 let lines = tail.round();
+                drop(turn);
                 (tail, lines)
             });
             match done.await {
