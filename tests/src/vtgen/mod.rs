@@ -56,8 +56,12 @@ pub struct Report {
     pub rejected: u64,
     /// Spans of requests that were given up
     pub failed: u64,
-    /// Requests that were sent again
+    /// How often requests were sent again
     pub retries: u64,
+    /// How often one of them was at most
+    pub most_retries: u64,
+    /// The longest that one took to be acknowledged, with all that
+    pub longest_seconds: f64,
     /// Acknowledged spans that were asked for
     pub checked: u64,
     /// Of these, spans that were not there
@@ -77,6 +81,8 @@ struct Counts {
     rejected: AtomicU64,
     failed: AtomicU64,
     retries: AtomicU64,
+    most_retries: AtomicU64,
+    longest_micros: AtomicU64,
     checked: AtomicU64,
     lost: AtomicU64,
     sent_all: AtomicBool,
@@ -91,6 +97,8 @@ impl Counts {
             rejected: get(&self.rejected),
             failed: get(&self.failed),
             retries: get(&self.retries),
+            most_retries: get(&self.most_retries),
+            longest_seconds: get(&self.longest_micros) as f64 / 1e6,
             checked: get(&self.checked),
             lost: get(&self.lost),
         }

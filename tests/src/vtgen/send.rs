@@ -89,8 +89,11 @@ impl<'c> Sender<'c> {
     /// How many spans were rejected; `None` when the request was given up.
     fn send(&self, body: &[u8]) -> Option<u64> {
         let begun = Instant::now();
-        for url in self.urls.iter().cycle() {
+        for (url, retries) in self.urls.iter().cycle().zip(0..) {
             if let Some(rejected) = self.try_send(url, body) {
+                let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+                self.counts.longest_micros.fetch_max(took, Ordering::Relaxed);
+                self.counts.most_retries.fetch_max(retries, Ordering::Relaxed);
                 return Some(rejected);
             }
             if begun.elapsed() > PATIENCE {
