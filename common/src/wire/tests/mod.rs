@@ -1,3 +1,5 @@
+//! Messages between nodes: there and back, and broken ones.
+
 use super::*;
 use crate::ids::{SpanId, TenantId, TraceId};
 use crate::query::logsql::regexp::Regexp;

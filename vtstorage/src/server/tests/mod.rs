@@ -1,3 +1,5 @@
+//! The server of a storage node in one process, called as other nodes call it.
+
 use super::*;
 use async_trait::async_trait;
 use axum::Router;
