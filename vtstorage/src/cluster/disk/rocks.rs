@@ -44,7 +44,7 @@ impl RocksDisk {
     pub fn open(path: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(path)?;
         let families = Family::ALL.map(|family| ColumnFamilyDescriptor::new(family.name(), small()));
-        let db = Db::open_cf_descriptors(&options(), path, families).map_err(io::Error::other)?;
+        let db = Db::open_cf_descriptors(&options()?, path, families).map_err(io::Error::other)?;
         let db = Arc::new(db);
         let (jobs, taken) = mpsc::channel();
         let writing = db.clone();
@@ -106,15 +106,18 @@ fn gone() -> io::Error {
 }
 
 /// Metadata is small: little memory, few files.
-fn options() -> Options {
-    let mut options = small();
+fn options() -> io::Result<Options> {
+    // Preallocated space of logs would be most of what a small node takes on disk.
+    let options = small().get_options_from_string("allow_fallocate=false");
+    let mut options = options.map_err(io::Error::other)?;
+    options.set_manifest_preallocation_size(64 << 10);
     options.create_if_missing(true);
     options.create_missing_column_families(true);
     options.set_max_total_wal_size(8 << 20);
     options.set_keep_log_file_num(2);
     options.set_max_open_files(64);
     options.set_paranoid_checks(true);
-    options
+    Ok(options)
 }
 
 fn small() -> Options {
@@ -183,6 +186,19 @@ mod tests {
         assert_eq!(keys(Family::Log), [[0], [4]]);
         assert_eq!(keys(Family::Node), [b"id".to_vec()]);
         assert!(keys(Family::State).is_empty());
+    }
+
+    #[tokio::test]
+    async fn little_metadata_takes_little_disk() {
+        use std::os::unix::fs::MetadataExt as _;
+        let root = tempfile::tempdir().unwrap();
+        let disk = RocksDisk::open(root.path()).unwrap();
+        let mut batch = Batch::default();
+        batch.put(Family::Log, [1], vec![1]);
+        disk.commit(batch).await.unwrap();
+        let files = std::fs::read_dir(root.path()).unwrap();
+        let taken: u64 = files.map(|file| file.unwrap().metadata().unwrap().blocks() * 512).sum();
+        assert!(taken < 1 << 20, "{taken} bytes");
     }
 
     #[tokio::test]
