@@ -92,12 +92,11 @@ impl Quantile {
 
     /// Adds integers.
     pub fn update_i64s(&mut self, values: &[i64]) {
-        match &mut self.spilled {
-            Some(spilled) => spilled.add_ints(values),
-            None => {
-                self.ints.extend_from_slice(values);
-                self.spill_if_many();
-            }
+        if self.spilled.is_some() || self.kept() + values.len() > self.exact {
+            // Nothing is left to move where this was done before.
+            self.spill().add_ints(values);
+        } else {
+            self.ints.extend_from_slice(values);
         }
     }
 
@@ -137,7 +136,7 @@ impl Quantile {
 
     /// The value with the share `phi` of the values below it; empty when there was none.
     pub fn text(&self, phi: f64) -> Text {
-        let kept = (self.ints.len() + self.floats.len() + self.texts.len()) as u64;
+        let kept = self.kept() as u64;
         let total = self.empty + self.spilled.as_ref().map_or(kept, |spilled| spilled.count());
         let rank = ((phi * total as f64) as u64).min(total.saturating_sub(1));
         match rank.checked_sub(self.empty) {
@@ -174,8 +173,13 @@ impl Quantile {
         }
     }
 
+    /// Values that are kept as they are.
+    fn kept(&self) -> usize {
+        self.ints.len() + self.floats.len() + self.texts.len()
+    }
+
     fn spill_if_many(&mut self) {
-        if self.ints.len() + self.floats.len() + self.texts.len() > self.exact {
+        if self.kept() > self.exact {
             self.spill();
         }
     }

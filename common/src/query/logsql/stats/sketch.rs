@@ -4,7 +4,8 @@
 //! share of the number, whatever its size, and finding the bucket takes no logarithm.
 
 use super::Partial;
-use serde::{Deserialize, Serialize};
+use crate::wire::packed;
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Bits of the mantissa that tell buckets apart.
 const BITS: u32 = 7;
@@ -27,15 +28,23 @@ pub(super) struct Sketch {
 #[serde(try_from = "ReceivedBuckets")]
 struct Buckets {
     first: usize,
+    #[serde(serialize_with = "packed_hits")]
     hits: Vec<u64>,
     total: u64,
+}
+
+/// Most hits are few: they are sent in as many bytes as the largest needs.
+fn packed_hits<S: Serializer>(hits: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
+    let hits: Vec<i64> = hits.iter().map(|hits| hits.cast_signed()).collect();
+    packed::serialize(&hits, serializer)
 }
 
 /// Buckets from another node, to be checked: far ones would take a lot of memory when they are merged.
 #[derive(Deserialize)]
 struct ReceivedBuckets {
     first: usize,
-    hits: Vec<u64>,
+    #[serde(with = "packed")]
+    hits: Vec<i64>,
     total: u64,
 }
 
@@ -47,6 +56,7 @@ impl TryFrom<ReceivedBuckets> for Buckets {
         if first.saturating_add(hits.len()) > BUCKETS {
             return Err("a bucket of no number");
         }
+        let hits: Vec<u64> = hits.into_iter().map(i64::cast_unsigned).collect();
         let sum = hits.iter().try_fold(0u64, |sum, hits| sum.checked_add(*hits));
         match sum == Some(total) {
             true => Ok(Self { first, hits, total }),

@@ -105,17 +105,24 @@ impl TextSet {
     /// Merges sets that are both in order; `mine` and `theirs` are their entries.
     fn merge_ordered(&mut self, mine: Vec<Entry>, other: &Self, theirs: &[Entry], more: impl Fn(&Self) -> bool) {
         let mut all = Vec::with_capacity(mine.len() + theirs.len());
-        let mut mine = mine.into_iter().peekable();
+        let mut rest = mine.as_slice();
         for entry in theirs {
+            let before = rest.iter().take_while(|known| known.hash < entry.hash).count();
+            let (passed, left) = rest.split_at(before);
+            all.extend_from_slice(passed);
+            rest = left;
             let text = other.text(entry.number as usize);
-            let order = |known: &Entry| {
-                let hashes = known.hash.cmp(&entry.hash);
-                hashes.then_with(|| self.text(known.number as usize).cmp(text))
-            };
-            while let Some(before) = mine.next_if(|known| order(known) == Ordering::Less) {
-                all.push(before);
+            let mut is_known = false;
+            while let Some((known, left)) = rest.split_first().filter(|(known, _)| known.hash == entry.hash) {
+                let order = self.text(known.number as usize).cmp(text);
+                if order != Ordering::Less {
+                    is_known = order == Ordering::Equal;
+                    break;
+                }
+                all.push(*known);
+                rest = left;
             }
-            if mine.peek().is_some_and(|known| order(known) == Ordering::Equal) {
+            if is_known {
                 continue;
             }
             if !more(self) {
@@ -125,7 +132,7 @@ impl TextSet {
             self.bytes.push_str(text);
             self.ends.push(self.bytes.len());
         }
-        all.extend(mine);
+        all.extend_from_slice(rest);
         self.places = Places::ordered(all);
     }
 
