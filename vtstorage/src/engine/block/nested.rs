@@ -6,6 +6,7 @@ use super::pages::Pages;
 use crate::engine::codec::PAGE_VALUES;
 use crate::engine::error::StorageError;
 use crate::engine::numbers::Numbers;
+use crate::engine::rows::RowSet;
 use common::ids::{SpanId, TenantId, TraceId};
 use std::ops::Range;
 
@@ -133,6 +134,31 @@ fn next_trace(ends: &Numbers, from: usize, row: u32) -> usize {
         }
     }
     low
+}
+
+/// The ids of the traces of a few rows, each with its row.
+pub(super) fn trace_ids_of(
+    block: &Block,
+    pages: &mut Pages<'_>,
+    want: &RowSet,
+) -> Result<(Vec<u32>, Vec<TraceId>), StorageError> {
+    let columns = &block.header.columns.trace;
+    let ends = pages.whole_numbers(&columns.rows_end)?;
+    let (mut rows, mut ids) = (Vec::new(), Vec::new());
+    let (mut trace, mut end, mut id) = (0, 0, TraceId([0; 16]));
+    for row in want.iter() {
+        if end <= u64::from(row) {
+            trace = next_trace(&ends, trace, row);
+            end = ends.get(trace).unwrap_or(u64::MAX);
+            let at = trace as u32;
+            let bytes = pages.fixed(&columns.trace_id, at..at + 1)?;
+            let known = bytes.first_chunk::<16>();
+            id = TraceId(*known.ok_or_else(|| StorageError::corrupt("block", "a row without a trace"))?);
+        }
+        rows.push(row);
+        ids.push(id);
+    }
+    Ok((rows, ids))
 }
 
 /// The rows of a trace, if the block has it.

@@ -176,8 +176,16 @@ impl<'b> BlockRows<'b> {
     }
 
     fn trace_ids(&mut self, want: &RowSet) -> Result<Loaded, StorageError> {
+        let pages = wanted_pages(want);
+        if (want.count() as usize) < pages.len() * FEW_PER_PAGE {
+            let (rows, ids) = nested::trace_ids_of(self.block, &mut self.pages, want)?;
+            return Ok(Loaded {
+                rows: LoadedRows::Sparse(rows),
+                values: Values::TraceIds(ids),
+            });
+        }
         let (mut rows, mut ids) = (WantedRows::default(), Vec::new());
-        for page in wanted_pages(want) {
+        for page in pages {
             for trace in nested::traces_of(self.block, &mut self.pages, page.clone())? {
                 let here = trace.rows.start.max(page.start)..trace.rows.end.min(page.end);
                 ids.extend(here.map(|_| trace.id));
@@ -432,6 +440,9 @@ impl RowSource for BlockRows<'_> {
         Ok(rows.map(Iterator::collect).unwrap_or_default())
     }
 }
+
+/// So few rows of a page are looked up one by one.
+const FEW_PER_PAGE: usize = PAGE_VALUES / 16;
 
 const ALL_ROWS: LoadedRows = LoadedRows::Dense { start: 0 };
 
