@@ -5,9 +5,12 @@ use common::otlp::wire::WireError;
 /// An error of the storage engine.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StorageError {
-    /// RocksDB failed: an I/O error, or a checksum that does not match.
+    /// RocksDB failed: an I/O error, or no room.
     #[error("rocksdb: {0}")]
     Rocks(String),
+    /// RocksDB has read bytes whose checksum does not match, or the disk does not give them.
+    #[error("rocksdb: {0}")]
+    Damaged(String),
     /// Stored bytes do not read as what they should be.
     #[error("corrupt {what}: {why}")]
     Corrupt { what: &'static str, why: String },
@@ -42,18 +45,30 @@ impl StorageError {
         Self::Corrupt { what, why: why.into() }
     }
 
-    /// Whether stored bytes are missing or are not what they should be.
+    /// Whether stored bytes cannot be read now, or are not what they should be.
     pub fn is_damage(&self) -> bool {
+        self.is_lasting_damage() || matches!(self, Self::Rocks(_))
+    }
+
+    /// Whether stored bytes are missing or are not what they should be, so that reading them again is of no use.
+    pub fn is_lasting_damage(&self) -> bool {
         matches!(
             self,
-            Self::Rocks(_) | Self::Corrupt { .. } | Self::MissingChunk { .. } | Self::Otlp(_)
+            Self::Damaged(_) | Self::Corrupt { .. } | Self::MissingChunk { .. } | Self::Otlp(_)
         )
     }
 }
 
 impl From<rocksdb::Error> for StorageError {
     fn from(e: rocksdb::Error) -> Self {
-        Self::Rocks(e.to_string())
+        let text = e.to_string();
+        // A disk that fails to give what it holds; other I/O errors pass, as of too many open files.
+        let lost = e.kind() == rocksdb::ErrorKind::IOError
+            && ["Input/output error", "No such file"].iter().any(|why| text.contains(why));
+        match e.kind() == rocksdb::ErrorKind::Corruption || lost {
+            true => Self::Damaged(text),
+            false => Self::Rocks(text),
+        }
     }
 }
 

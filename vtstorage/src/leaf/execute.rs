@@ -29,12 +29,28 @@ pub fn run(
     index: Arc<dyn TraceIndex>,
     pool: &Arc<WorkPool>,
 ) -> Result<AnswerStream, QueryError> {
-    let parts = start(Query::new(plan, context, view, index, pool.clone())?)?;
+    Ok(decoded(start(Query::new(plan, context, view, index, pool.clone())?)?))
+}
+
+/// As [`run`], but blocks that cannot be read are left out where the answer may be partial.
+pub fn run_or_partial(
+    plan: Plan,
+    context: QueryContext,
+    view: View,
+    index: Arc<dyn TraceIndex>,
+    pool: &Arc<WorkPool>,
+) -> Result<AnswerStream, QueryError> {
+    Ok(decoded(start(
+        Query::new(plan, context, view, index, pool.clone())?.or_partial(),
+    )?))
+}
+
+fn decoded(parts: PartStream) -> AnswerStream {
     let answers = parts.map(|part| match part? {
         Part::Answer(answer) => Ok(answer),
         Part::Encoded(part) => decode_answer(&part).map_err(|error| QueryError::Storage(error.to_string())),
     });
-    Ok(answers.boxed())
+    answers.boxed()
 }
 
 /// As [`run`], restricted to what is in scope; blocks that cannot be read are left out and noted in `damage`. Traces come

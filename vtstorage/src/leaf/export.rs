@@ -3,14 +3,14 @@
 
 use super::scope::RowScope;
 use crate::engine::batch::SpanBatch;
-use crate::engine::block::{Block, KeptRows};
+use crate::engine::block::{Block, KeptRows, StoredBlock};
 use crate::engine::error::StorageError;
 use crate::engine::rows::{RowSet, RowSource};
-use crate::engine::store::{Engine, View};
+use crate::engine::store::{BlockFinder, Engine, View};
 use common::cluster::{ReplicaWrite, RequestPart, Scope, Slot, SlotSet};
 use common::ids::{RequestId, TenantId};
 use common::otlp::write::MessageWriter;
-use common::time::TimeRange;
+use common::time::{NANOS_PER_DAY, TimeRange, UnixNanos};
 use futures::stream::BoxStream;
 use std::ops::Range;
 use tokio::sync::mpsc;
@@ -34,11 +34,19 @@ impl Engine {
     /// All spans in a scope, each once, as messages of one tenant and epoch whose one part bears no request id. What is
     /// stored while they are taken may be missing. Dropping the stream ends the reading.
     pub fn export(&self, scope: Scope) -> Exports {
-        let (view, (sender, receiver)) = (self.view(), mpsc::channel(WAITING));
-        let damaged = self.lacks_damaged(&view, TimeRange::ALL);
+        self.export_of(scope, None)
+    }
+
+    /// As [`Self::export`], of one day (since 1970-01-01, UTC) if any.
+    pub fn export_of(&self, scope: Scope, day: Option<u32>) -> Exports {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let (view, damaged) = self.view_of(day.map_or(TimeRange::ALL, range_of), Some(&scope));
+        let finder = self.block_finder();
         tokio::task::spawn_blocking(move || {
             let export = Export {
                 slots: scope.slots,
+                day,
+                finder,
                 scope: RowScope::new(scope),
                 sender: sender.clone(),
             };
@@ -61,6 +69,11 @@ impl Engine {
     }
 }
 
+fn range_of(day: u32) -> TimeRange {
+    let first = u64::from(day) * NANOS_PER_DAY;
+    TimeRange::new(UnixNanos(first), UnixNanos(first + (NANOS_PER_DAY - 1)))
+}
+
 /// Why an export ends early.
 enum Stop {
     Failed(StorageError),
@@ -76,17 +89,22 @@ impl From<StorageError> for Stop {
 
 struct Export {
     slots: u16,
+    day: Option<u32>,
+    finder: BlockFinder,
     scope: RowScope,
     sender: mpsc::Sender<Result<ReplicaWrite, StorageError>>,
 }
 
 impl Export {
     fn view(&self, view: &View) -> Result<(), Stop> {
-        for block in view.blocks().filter(|block| self.scope.has_epoch(block.epoch())) {
-            let block = block.open()?;
-            for tenant in &block.header.tenants {
-                self.block(&block, TenantId(tenant.tenant))?;
-            }
+        let wanted = |day| self.day.is_none_or(|wanted| wanted == day);
+        let blocks = view.blocks().filter(|block| wanted(block.day) && self.scope.has_epoch(block.epoch()));
+        for block in blocks {
+            self.whole_block(block).inspect_err(|stop| {
+                if let Stop::Failed(why) = stop {
+                    self.finder.unreadable(block, why);
+                }
+            })?;
         }
         for head in view.batches() {
             let rows = head.batch.rows.len() as u32;
@@ -95,10 +113,18 @@ impl Export {
                 KeptRows::All => RowSet::of_range(rows, 0..rows),
                 KeptRows::Some(kept) => kept,
             };
-            let kept: Vec<usize> = kept.iter().map(|row| row as usize).collect();
+            let start = |row: &usize| head.batch.rows.get(*row).map_or(0, |row| row.start);
+            let kept = kept.iter().map(|row| row as usize);
+            let kept: Vec<usize> = kept.filter(|row| wanted(UnixNanos(start(row)).day())).collect();
             self.batch(&head.batch, &kept)?;
         }
         Ok(())
+    }
+
+    fn whole_block(&self, block: &StoredBlock) -> Result<(), Stop> {
+        let block = block.open()?;
+        let mut tenants = block.header.tenants.iter();
+        tenants.try_for_each(|tenant| self.block(&block, TenantId(tenant.tenant)))
     }
 
     fn block(&self, block: &Block, tenant: TenantId) -> Result<(), Stop> {
@@ -119,34 +145,34 @@ impl Export {
     fn batch(&self, batch: &SpanBatch, rows: &[usize]) -> Result<(), Stop> {
         let each = batch.memory_bytes() / batch.rows.len().max(1);
         for rows in rows.chunks((MESSAGE / each.max(1)).max(1)) {
-            let write = self.message(batch, rows)?;
+            let write = message(batch, rows, self.slots)?;
             self.sender.blocking_send(Ok(write)).map_err(|_| Stop::Left)?;
         }
         Ok(())
     }
+}
 
-    fn message(&self, batch: &SpanBatch, rows: &[usize]) -> Result<ReplicaWrite, StorageError> {
-        let mut out = MessageWriter::with_capacity(MESSAGE);
-        batch.write_otlp(rows.to_vec(), &mut out)?;
-        let otlp = out.finish();
-        let length =
-            u32::try_from(otlp.len()).map_err(|_| StorageError::corrupt("spans", "more than 4 GiB at once"))?;
-        let hashes = rows.iter().filter_map(|row| batch.rows.get(*row)).map(|row| row.hash);
-        let slots: SlotSet = hashes.map(|hash| Slot::of_hash(hash, self.slots)).collect();
-        let payload = zstd::bulk::compress(&otlp, LEVEL).map_err(|e| StorageError::Directory(e.to_string()))?;
-        Ok(ReplicaWrite {
-            tenant: batch.tenant,
-            epoch: batch.epoch,
-            parts: vec![RequestPart {
-                id: RequestId::default(),
-                slots,
-                bytes: length,
-            }],
-            length,
-            payload: payload.into(),
-            compressed: true,
-        })
-    }
+/// Some rows of a batch as a write whose one part has no request id. `slots` is the cluster's number of them.
+pub(super) fn message(batch: &SpanBatch, rows: &[usize], slots: u16) -> Result<ReplicaWrite, StorageError> {
+    let mut out = MessageWriter::with_capacity(MESSAGE);
+    batch.write_otlp(rows.to_vec(), &mut out)?;
+    let otlp = out.finish();
+    let length = u32::try_from(otlp.len()).map_err(|_| StorageError::corrupt("spans", "more than 4 GiB at once"))?;
+    let hashes = rows.iter().filter_map(|row| batch.rows.get(*row)).map(|row| row.hash);
+    let slots: SlotSet = hashes.map(|hash| Slot::of_hash(hash, slots)).collect();
+    let payload = zstd::bulk::compress(&otlp, LEVEL).map_err(|e| StorageError::Directory(e.to_string()))?;
+    Ok(ReplicaWrite {
+        tenant: batch.tenant,
+        epoch: batch.epoch,
+        parts: vec![RequestPart {
+            id: RequestId::default(),
+            slots,
+            bytes: length,
+        }],
+        length,
+        payload: payload.into(),
+        compressed: true,
+    })
 }
 
 /// Ranges cut into portions of up to so many rows.

@@ -14,7 +14,9 @@ mod execute;
 mod export;
 mod fanout;
 pub mod filter;
+mod identity;
 mod query;
+mod refill;
 mod rows;
 mod scope;
 mod search;
@@ -27,6 +29,7 @@ mod tests;
 mod top;
 mod traces;
 
-pub use execute::run;
+pub use execute::{run, run_or_partial};
 pub use export::Exports;
 pub use query::{Damage, TraceIndex};
+pub use refill::Known;

@@ -19,6 +19,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub trait TraceIndex: Send + Sync + 'static {
     /// The blocks of `view` that may hold spans of the trace of `tenant` whose id has this hash.
     fn blocks_of_trace(&self, view: &View, tenant: TenantId, hash: u64) -> Result<Vec<Arc<StoredBlock>>, StorageError>;
+
+    /// A block could not be read.
+    fn unreadable(&self, _block: &StoredBlock, _why: &StorageError) {}
 }
 
 /// A query on its way over the stored spans; shared by the threads that work on it.
@@ -29,14 +32,20 @@ pub(super) struct Query {
     pub(super) view: View,
     pub(super) index: Arc<dyn TraceIndex>,
     pub(super) pool: Arc<WorkPool>,
-    within: Option<Within>,
+    /// What a query of a cluster is about
+    scope: Option<RowScope>,
+    on_damage: OnDamage,
     counters: Counters,
 }
 
-/// What a query of a cluster is about.
-struct Within {
-    scope: RowScope,
-    damage: Damage,
+/// What becomes of a query over blocks that cannot be read.
+enum OnDamage {
+    /// It fails
+    Fail,
+    /// They are left out, and that is noted
+    Note(Damage),
+    /// They are left out and the answer is partial, or it fails where that is not allowed
+    Partial,
 }
 
 /// Whether something that a query is about could not be read. To be asked when the answer has ended.
@@ -51,6 +60,20 @@ impl Damage {
     pub(super) fn found(&self) {
         self.0.store(true, Ordering::Release);
     }
+}
+
+/// Spans that cannot be read are left out of an answer.
+///
+/// # Errors
+/// Where it may not be partial.
+pub(super) fn leave_out(context: &QueryContext) -> Result<(), QueryError> {
+    if !context.is_partial_allowed() {
+        return Err(QueryError::Unavailable(
+            "some of the stored spans are damaged and cannot be read, and a partial answer is not allowed".into(),
+        ));
+    }
+    context.mark_partial();
+    Ok(())
 }
 
 #[derive(Default)]
@@ -78,16 +101,25 @@ impl Query {
             view,
             index,
             pool,
-            within: None,
+            scope: None,
+            on_damage: OnDamage::Fail,
             counters: Counters::default(),
         })
     }
 
     /// Restricts the query to a scope. Blocks that cannot be read no longer fail it: they are left out, and noted.
     pub(super) fn restrict(self, scope: Scope, damage: Damage) -> Self {
-        let scope = RowScope::new(scope);
         Self {
-            within: Some(Within { scope, damage }),
+            scope: Some(RowScope::new(scope)),
+            on_damage: OnDamage::Note(damage),
+            ..self
+        }
+    }
+
+    /// Blocks that cannot be read no longer fail the query, if its answer may be partial.
+    pub(super) fn or_partial(self) -> Self {
+        Self {
+            on_damage: OnDamage::Partial,
             ..self
         }
     }
@@ -99,11 +131,11 @@ impl Query {
 
     /// Whether traces whose ids have this hash are in scope, as far as they were written under an epoch.
     pub(super) fn has(&self, epoch: Epoch, hash: u64) -> bool {
-        self.within.as_ref().is_none_or(|within| within.scope.has(epoch, hash))
+        self.scope.as_ref().is_none_or(|scope| scope.has(epoch, hash))
     }
 
     fn has_epoch(&self, epoch: Epoch) -> bool {
-        self.within.as_ref().is_none_or(|within| within.scope.has_epoch(epoch))
+        self.scope.as_ref().is_none_or(|scope| scope.has_epoch(epoch))
     }
 
     pub(super) fn tenant(&self) -> TenantId {
@@ -170,8 +202,8 @@ impl Query {
     pub(super) fn head_rows<'a>(&self, head: &'a HeadBatch) -> Result<BatchRows<'a>, StorageError> {
         self.context.check()?;
         let mut rows = BatchRows::with_start_range(&head.batch, (head.min_start, head.max_start));
-        if let Some(within) = &self.within {
-            match within.scope.of_batch(&head.batch) {
+        if let Some(scope) = &self.scope {
+            match scope.of_batch(&head.batch) {
                 KeptRows::All => {}
                 KeptRows::Some(kept) => rows.restrict(kept),
                 KeptRows::Nothing => rows.restrict(RowSet::empty(rows.rows())),
@@ -216,29 +248,29 @@ impl Query {
     }
 
     fn pass_over<T: Default>(&self, block: &StoredBlock, why: StorageError) -> Result<T, StorageError> {
-        match &self.within {
-            Some(within) if why.is_damage() => {
-                within.damage.found();
-                metrics::counter!("vt_unreadable_blocks_total").increment(1);
-                tracing::error!(error = %why, ?block, "a block cannot be read; the answer lacks its spans");
-                Ok(T::default())
-            }
-            _ => Err(why),
+        if !why.is_damage() {
+            return Err(why);
         }
+        self.index.unreadable(block, &why);
+        match &self.on_damage {
+            OnDamage::Fail => return Err(why),
+            OnDamage::Note(damage) => damage.found(),
+            OnDamage::Partial => leave_out(&self.context)?,
+        }
+        metrics::counter!("vt_unreadable_blocks_total").increment(1);
+        tracing::error!(error = %why, ?block, "a block cannot be read; the answer lacks its spans");
+        Ok(T::default())
     }
 
     fn kept_of(&self, block: &StoredBlock, rows: &mut BlockRows<'_>) -> Result<KeptRows, StorageError> {
-        match &self.within {
-            Some(within) => within.scope.of_block(block.epoch(), self.plan.tenant, rows),
+        match &self.scope {
+            Some(scope) => scope.of_block(block.epoch(), self.plan.tenant, rows),
             None => Ok(KeptRows::All),
         }
     }
 
     /// The number of spans of the plan's tenant in a block that are in scope; `None` where the block cannot be read.
     pub(super) fn count_of(&self, block: &StoredBlock) -> Result<Option<u64>, StorageError> {
-        if self.within.is_none() {
-            return Ok(Some(block.open()?.header.tenant_rows(self.tenant()).len() as u64));
-        }
         self.read_whole_block(block, false, |rows| {
             Ok(Some(match self.kept_of(block, rows)? {
                 KeptRows::All => rows.tenant_rows(self.tenant()).len() as u64,
@@ -250,13 +282,9 @@ impl Query {
 
     /// The same by minute of the day of their start; `None` where only reading them tells.
     pub(super) fn minutes_of(&self, block: &StoredBlock) -> Result<Option<Vec<(u16, u32)>>, StorageError> {
-        let Some(within) = &self.within else {
-            let block = block.open()?;
-            let of_tenant = block.header.tenants.iter().find(|t| t.tenant == self.tenant().0);
-            return Ok(of_tenant.map(|rows| rows.minutes.clone()));
-        };
-        self.read_whole_block(block, false, |rows| {
-            within.scope.minutes_of_block(block.epoch(), self.tenant(), rows)
+        self.read_whole_block(block, false, |rows| match &self.scope {
+            Some(scope) => scope.minutes_of_block(block.epoch(), self.tenant(), rows),
+            None => Ok(rows.minutes_of_tenant(self.tenant()).map(<[_]>::to_vec)),
         })
     }
 

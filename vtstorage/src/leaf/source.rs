@@ -1,7 +1,7 @@
 //! The engine as a source of answers.
 
 use super::execute;
-use super::query::{Damage, TraceIndex};
+use super::query::{Damage, TraceIndex, leave_out};
 use super::stream::{Part, PartStream};
 use crate::engine::block::StoredBlock;
 use crate::engine::error::StorageError;
@@ -19,6 +19,18 @@ impl TraceIndex for BlockFinder {
     fn blocks_of_trace(&self, view: &View, tenant: TenantId, hash: u64) -> Result<Vec<Arc<StoredBlock>>, StorageError> {
         Self::blocks_of_trace(self, view, tenant, hash)
     }
+
+    fn unreadable(&self, block: &StoredBlock, why: &StorageError) {
+        Self::unreadable(self, block, why);
+    }
+}
+
+/// When spans may start that an answer is made of.
+fn range_of(plan: &Plan) -> TimeRange {
+    match plan.shape {
+        Shape::TracesById(_) | Shape::Search { .. } | Shape::Calls | Shape::Catalogue(_) => TimeRange::ALL,
+        _ => plan.range,
+    }
 }
 
 impl Engine {
@@ -29,12 +41,11 @@ impl Engine {
     /// A [`common::query::Shape::Search`] finds traces by their spans in scope and gives all spans of them that are
     /// stored here; the scope of a [`common::query::Shape::Catalogue`] is of no meaning.
     pub fn query_within(&self, plan: Plan, scope: Scope, context: QueryContext) -> Result<NodeAnswers, QueryError> {
-        let (damage, view) = (Damage::default(), self.view());
-        let range = match plan.shape {
-            Shape::TracesById(_) | Shape::Search { .. } | Shape::Calls => TimeRange::ALL,
-            _ => plan.range,
-        };
-        if self.lacks_damaged(&view, range) {
+        let damage = Damage::default();
+        // The catalogue is not cut by scope.
+        let asked = Some(&scope).filter(|_| !matches!(plan.shape, Shape::Catalogue(_)));
+        let (view, lacks) = self.view_of(range_of(&plan), asked);
+        if lacks {
             damage.found();
         }
         let (index, within) = (Arc::new(self.block_finder()), (scope, damage.clone()));
@@ -66,13 +77,11 @@ fn with_end(answer: PartStream, damage: Damage) -> NodeAnswers {
 #[async_trait]
 impl SpanSource for Engine {
     async fn query(&self, plan: Plan, context: QueryContext) -> Result<AnswerStream, QueryError> {
-        execute::run(
-            plan,
-            context,
-            self.view(),
-            Arc::new(self.block_finder()),
-            self.query_pool(),
-        )
+        let (view, lacks) = self.view_of(range_of(&plan), None);
+        if lacks {
+            leave_out(&context)?;
+        }
+        execute::run_or_partial(plan, context, view, Arc::new(self.block_finder()), self.query_pool())
     }
 }
 

@@ -39,6 +39,12 @@ impl<'b> BlockRows<'b> {
         Ok(of_slots.kept(set, self.block.header.rows))
     }
 
+    /// The numbers of a tenant's spans by minute of the day of their start; `None` where it has none.
+    pub fn minutes_of_tenant(&self, tenant: TenantId) -> Option<&'b [(u16, u32)]> {
+        let mut tenants = self.block.header.tenants.iter();
+        tenants.find(|of| of.tenant == tenant.0).map(|of| of.minutes.as_slice())
+    }
+
     /// From now on the request is about these rows only.
     pub fn restrict(&mut self, within: RowSet) {
         self.within = Some(within);

@@ -35,7 +35,8 @@ impl Rocks {
 impl Directory {
     /// Puts the files beside RocksDB's own into a copy of them.
     fn copy_marks(&self, into: &Path) -> Result<(), StorageError> {
-        for mark in Self::MARKS {
+        let damage = Some(Self::DAMAGE).filter(|mark| self.data.join(mark).exists());
+        for mark in Self::MARKS.into_iter().chain(damage) {
             let (from, to) = (self.data.join(mark), into.join(mark));
             let copied = std::fs::copy(&from, &to).and_then(|_| std::fs::File::open(&to)?.sync_all());
             copied.map_err(|e| StorageError::Directory(format!("{}: {e}", to.display())))?;

@@ -84,7 +84,8 @@ impl ChunkStore {
         self.headers.insert(block, header);
     }
 
-    fn read_header(&self, day: u32, block: BlockId) -> Result<Arc<BlockHeader>, StorageError> {
+    /// Reads the header of a block, past the cache.
+    pub(crate) fn read_header(&self, day: u32, block: BlockId) -> Result<Arc<BlockHeader>, StorageError> {
         let missing = || StorageError::MissingChunk {
             block: block.0,
             chunk: "header".into(),

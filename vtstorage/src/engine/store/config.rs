@@ -93,6 +93,10 @@ pub struct StorageConfig {
     #[arg(long = "storage.maxColumnsPerBlock", default_value_t = 1_024, value_parser = columns)]
     pub storage_max_columns_per_block: usize,
 
+    /// How much of what is stored is read per second to look for damage, before a query meets it. 0: nothing.
+    #[arg(long = "storage.scrubBytesPerSecond", default_value = "4MiB")]
+    pub storage_scrub_bytes_per_second: ByteSize,
+
     /// Threads that work on queries; 0: one per CPU.
     #[arg(long = "storage.queryThreads", default_value_t = 0)]
     pub storage_query_threads: usize,

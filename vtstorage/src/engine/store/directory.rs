@@ -7,6 +7,7 @@
 //!   data/             RocksDB
 //!     format          version of the layout
 //!     incarnation     random id of this data: another one means that the disk was lost or replaced
+//!     damage          what of it cannot be read, if anything: see `damage`
 //! ```
 
 use crate::engine::error::StorageError;
@@ -31,6 +32,8 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
+    /// The name of the file about damage, which may be missing
+    pub(crate) const DAMAGE: &str = "damage";
     /// The files in `data/` that are not RocksDB's
     pub(crate) const MARKS: [&str; 2] = ["format", "incarnation"];
 
@@ -100,7 +103,7 @@ fn incarnation(path: &Path) -> Result<Incarnation, StorageError> {
     Ok(id)
 }
 
-fn read(path: &Path) -> Result<Option<String>, StorageError> {
+pub(super) fn read(path: &Path) -> Result<Option<String>, StorageError> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -109,7 +112,7 @@ fn read(path: &Path) -> Result<Option<String>, StorageError> {
 }
 
 /// Writes a file so that it is there whole or not at all, also after a power cut.
-fn write(path: &Path, text: &str) -> Result<(), StorageError> {
+pub(super) fn write(path: &Path, text: &str) -> Result<(), StorageError> {
     let new = path.with_extension("new");
     let written = File::create(&new).and_then(|mut file| {
         file.write_all(text.as_bytes())?;

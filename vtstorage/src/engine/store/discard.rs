@@ -164,7 +164,7 @@ impl Shared {
             let mut clean = true;
             for block in self.live.view().blocks() {
                 self.open()?;
-                let doomed = doomed(block, scope)?;
+                let doomed = doomed(block, scope).inspect_err(|e| self.unreadable(block, e))?;
                 if !doomed.is_empty() {
                     clean = false;
                     dropped += self.replace_without(block.clone(), &doomed)?;
@@ -184,7 +184,7 @@ impl Shared {
             batches,
             traces,
             dropped,
-        } = Input::read(block, doomed)?;
+        } = Input::read(block.clone(), doomed).inspect_err(|e| self.unreadable(&block, e))?;
         let blocks = encode(&batches, &self.block_options())?;
         drop(batches);
         let (day, id) = (block.day, block.id);

@@ -2,6 +2,7 @@
 
 use super::chunks::{CacheSizes, ChunkStore};
 use super::config::StorageConfig;
+use super::damage::Damages;
 use super::directory::Directory;
 use super::environment::Environment;
 use super::failpoint::Failpoints;
@@ -19,7 +20,6 @@ use async_trait::async_trait;
 use common::cluster::{Incarnation, ReplicaWrite};
 use common::contract::{BatchWrite, SpanSink, WriteError};
 use common::ids::TenantId;
-use common::time::TimeRange;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -54,7 +54,10 @@ impl Engine {
     pub fn open_in(config: StorageConfig, environment: Environment) -> Result<Arc<Self>, StorageError> {
         config.check().map_err(StorageError::Config)?;
         let directory = Directory::open(&config.storage_data_path)?;
-        let rocks = Arc::new(Rocks::open(directory, config.storage_block_cache_bytes.as_usize())?);
+        let damages = Arc::new(Damages::open(directory.data.join(Directory::DAMAGE))?);
+        let cache_bytes = config.storage_block_cache_bytes.as_usize();
+        let rocks = Rocks::open(directory, cache_bytes, |day| damages.spares(day)).map_err(hopeless)?;
+        let rocks = Arc::new(rocks);
         let chunks = Arc::new(ChunkStore::new(
             rocks.clone(),
             CacheSizes {
@@ -63,10 +66,10 @@ impl Engine {
                 headers: config.storage_header_cache_bytes.bytes(),
             },
         ));
-        let found = recovery::load(&rocks, &chunks, &config, &environment)?;
+        let found = recovery::load(&rocks, &chunks, &damages, &config, &environment).map_err(hopeless)?;
         let pool = Arc::new(WorkPool::new("vt-query", config.query_threads()).map_err(no_thread)?);
-        let shared = Arc::new(Shared::new(config, environment, rocks, chunks, found));
-        shared.replay()?;
+        let shared = Arc::new(Shared::new(config, environment, rocks, chunks, damages, found));
+        shared.replay().map_err(hopeless)?;
         shared.check_disk()?;
         shared.plan_all_merges();
         shared.publish();
@@ -78,6 +81,7 @@ impl Engine {
         engine.start("vt-flush", Shared::run_flushes)?;
         engine.start("vt-merge", Shared::run_merges)?;
         engine.start("vt-maintenance", Shared::run_maintenance)?;
+        engine.start("vt-scrub", Shared::run_scrub)?;
         if engine.shared.config.storage_wal_sync != super::config::WalSync::Off {
             engine.start("vt-sync", Shared::run_syncs)?;
         }
@@ -125,14 +129,11 @@ impl Engine {
         self.shared.rocks.directory().incarnation
     }
 
-    /// Whether spans that start in `range` are missing from `view` because what holds them could not be read at the
-    /// start: a block of such a day, or a record of the log.
-    pub fn lacks_damaged(&self, view: &View, range: TimeRange) -> bool {
-        let days = &self.shared.damaged_days;
-        self.shared.quarantined.load(Ordering::Relaxed)
-            || view
-                .partitions_within(range)
-                .any(|partition| days.contains(&partition.day))
+    /// Returns when the store can take no more writes until it is opened anew, and says why.
+    pub async fn failed(&self) -> StorageError {
+        let mut failure = self.shared.failure.subscribe();
+        let failed = failure.wait_for(Option::is_some).await;
+        failed.ok().and_then(|failure| failure.clone()).unwrap_or(StorageError::Closed)
     }
 
     /// The disk is nearly full: writes are refused.
@@ -213,6 +214,11 @@ impl BlockFinder {
     ) -> Result<Vec<Arc<StoredBlock>>, StorageError> {
         self.0.blocks_of_trace(view, tenant, hash)
     }
+
+    /// A block could not be read: if it is for ever, it is soon put aside.
+    pub fn unreadable(&self, block: &StoredBlock, why: &StorageError) {
+        self.0.unreadable(block, why);
+    }
 }
 
 impl Engine {
@@ -236,6 +242,7 @@ fn stop(shared: &Shared, threads: Vec<JoinHandle<()>>) {
         &shared.merges.signal,
         &shared.maintenance,
         &shared.syncer.signal,
+        &shared.damages.signal,
     ];
     signals.iter().for_each(|signal| signal.stop());
     for thread in threads {
@@ -252,6 +259,17 @@ impl Drop for Engine {
         if !threads.is_empty() {
             stop(&self.shared, threads);
         }
+    }
+}
+
+/// Damage without which the directory cannot be opened: it is not a matter of single blocks.
+fn hopeless(why: StorageError) -> StorageError {
+    match why.is_lasting_damage() {
+        true => StorageError::Directory(format!(
+            "damaged, so that it cannot be opened: {why}. Where other nodes have copies, empty the directory and start \
+             again: the node is filled from them. Else restore a backup. See docs/disaster-recovery.md"
+        )),
+        false => why,
     }
 }
 

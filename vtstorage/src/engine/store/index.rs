@@ -22,7 +22,15 @@ impl Shared {
     ) -> Result<Vec<Arc<StoredBlock>>, StorageError> {
         let mut found = Vec::new();
         for partition in view.partitions().rev() {
-            let indexed = self.indexed(partition, tenant, hash)?;
+            let indexed = match self.indexed(partition, tenant, hash) {
+                Err(why) if why.is_lasting_damage() => {
+                    // All may hold it.
+                    self.note_index_damage(partition.day, &why);
+                    found.extend(partition.blocks.iter().cloned());
+                    continue;
+                }
+                indexed => indexed?,
+            };
             let before = found.len();
             // Ids that the view lacks are newer than it: a flushed head that it has as a head, or a merged block.
             found.extend(indexed.into_iter().filter_map(|id| partition.block(id).cloned()));

@@ -136,6 +136,12 @@ pub(crate) fn chunk(block: BlockId, chunk: ChunkId) -> [u8; 12] {
     key
 }
 
+/// The block of a chunk's key.
+pub(crate) fn chunk_block(key: &[u8]) -> Option<BlockId> {
+    let (block, _) = key.split_first_chunk::<8>()?;
+    Some(BlockId(u64::from_be_bytes(*block)))
+}
+
 /// The keys of all chunks of a block: from the first, to before the second.
 pub(crate) fn chunks_of(block: BlockId) -> ([u8; 8], [u8; 8]) {
     (block.0.to_be_bytes(), (block.0 + 1).to_be_bytes())

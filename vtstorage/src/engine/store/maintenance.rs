@@ -66,7 +66,18 @@ impl Shared {
         }
         self.purge()?;
         self.publish();
+        self.check_rocks();
         Ok(())
+    }
+
+    /// Where RocksDB has stopped at a damaged file, it goes on only when it is opened anew, and does not touch it then.
+    fn check_rocks(&self) {
+        if self.rocks.is_stopped() && self.failure.borrow().is_none() {
+            self.damages.set_suspect(true);
+            let why = StorageError::Damaged("a damaged file was met; no more is written until the next start".into());
+            tracing::error!(error = %why, "the store has to be opened anew");
+            self.failure.send_replace(Some(why));
+        }
     }
 
     /// Looks at the free space, and goes into read-only mode or out of it.
@@ -116,6 +127,7 @@ impl Shared {
         for day in limits.surplus_days((self.environment.now)(), &days, used, space) {
             tracing::info!(day, "dropping a partition by retention");
             self.retire_partition(day)?;
+            self.damages.forget_day(day);
         }
         Ok(())
     }

@@ -178,12 +178,13 @@ impl Shared {
 
     fn run_task(&self, task: &MergeTask) -> Result<(), StorageError> {
         let mut outcome = self.merge(task);
-        if let Err(e) = &outcome {
+        let damaged = outcome.as_ref().is_err_and(StorageError::is_lasting_damage) && self.examine_all(task);
+        if let (Err(e), false) = (&outcome, damaged) {
             tracing::error!(error = %e, day = task.day, "cannot merge blocks; they are left as they are");
             self.counters.merge_failures.increment();
         }
         let mut state = self.merges.state.lock();
-        if outcome.is_err() {
+        if outcome.is_err() && !damaged {
             state.failed.extend(&task.blocks);
         }
         self.replan(&mut state, &[task.day].into());
@@ -198,6 +199,12 @@ impl Shared {
         state.active = None;
         state.publish();
         outcome
+    }
+
+    /// Puts damaged blocks aside. Whether one of these was.
+    fn examine_all(&self, task: &MergeTask) -> bool {
+        task.blocks.iter().for_each(|id| self.examine(task.day, *id));
+        task.blocks.iter().any(|id| self.damages.has(task.day, *id))
     }
 
     /// Merges all that can be merged for those who asked, once nothing else waits.

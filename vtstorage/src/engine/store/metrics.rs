@@ -67,7 +67,10 @@ counters! {
     expired_rows = "vt_rows_expired_total": "spans that had grown too old when they were to be written as blocks",
     dropped_partitions = "vt_partitions_dropped_total": "partitions dropped by retention",
     quarantined_records = "vt_quarantined_records_total": "log records that could not be read and were put aside",
-    damaged_blocks = "vt_damaged_blocks_total": "blocks that cannot be read and are left out",
+    damaged_blocks = "vt_damaged_blocks_total": "blocks that were found damaged and put aside",
+    repaired_blocks = "vt_repaired_blocks_total": "damaged blocks whose spans were fetched from replicas",
+    scrubbed_bytes = "vt_scrub_bytes_total": "bytes of blocks and indexes that were read to look for damage",
+    scrubs = "vt_scrub_passes_total": "how often all that is stored was looked at for damage",
     stored_hints = "vt_hints_stored_total": "writes kept for nodes that were away",
     delivered_hints = "vt_hints_delivered_total": "hints that their nodes have taken",
     unreadable_hints = "vt_hints_unreadable_total": "hints that cannot be read: their nodes stay out of sync",
@@ -145,6 +148,7 @@ impl Shared {
         gauge("vt_memtable_bytes", stats.memtable_bytes as f64);
         gauge("vt_cache_bytes", stats.cached_bytes as f64);
         gauge("vt_seen_requests", stats.seen_requests as f64);
+        gauge("vt_damaged_blocks", self.damages.count() as f64);
         self.publish_hints();
         gauge("vt_free_disk_space_bytes", stats.disk.free as f64);
         gauge("vt_total_disk_space_bytes", stats.disk.total as f64);

@@ -2,7 +2,7 @@
 //!
 //! `directory`, `rocks`, `keys`, `wal` and `partition` say what stands on the disk; `live` and `view` hold what
 //! queries see; `append` (of a client's request) and `replica` (of a node's part of some), `flush`, `merge`, `partitions`, `maintenance` and `recovery` are the steps of the data's life,
-//! over `shared`; `discard` drops what a node no longer has to keep; `merge_plan`, `retention` and `disk` decide without touching anything.
+//! over `shared`; `discard` drops what a node no longer has to keep, `damage` puts aside what cannot be read; `merge_plan`, `retention` and `disk` decide without touching anything.
 
 mod append;
 pub mod catalogue;
@@ -10,6 +10,7 @@ mod checkpoint;
 mod chunks;
 pub mod config;
 mod cut;
+mod damage;
 mod directory;
 mod discard;
 pub mod disk;
@@ -47,6 +48,7 @@ mod tests;
 
 pub use catalogue::{Catalogue, Seen, SpanName};
 pub use config::{StorageConfig, WalSync};
+pub use damage::Damaged;
 pub use engine::{BlockFinder, Engine};
 pub use environment::Environment;
 pub use failpoint::{Failpoint, Failpoints};

@@ -81,6 +81,7 @@ impl Shared {
         if !retired.is_empty() {
             // New spans of a day being dropped: what an old query still reads of it goes first.
             destroy(&self.rocks, &self.environment.failpoints, day)?;
+            self.damages.forget_files(day);
         }
         let partition = create(&self.rocks, &self.environment.failpoints, day)?;
         let catalogue = Arc::new(Catalogue::new(self.config.storage_max_names_per_service));
@@ -226,6 +227,7 @@ impl Shared {
         }
         for partition in self.take_retired(|partition| Arc::strong_count(partition) == 1) {
             destroy(&self.rocks, &self.environment.failpoints, partition.day)?;
+            self.damages.forget_files(partition.day);
             self.counters.dropped_partitions.increment();
         }
         Ok(())

@@ -4,6 +4,7 @@
 use super::catalogue::Catalogue;
 use super::chunks::ChunkStore;
 use super::config::StorageConfig;
+use super::damage::{Damaged, Damages};
 use super::environment::Environment;
 use super::hints::Hints;
 use super::keys;
@@ -15,7 +16,7 @@ use super::slots::Slots;
 use super::view::{HeadBatch, PartitionView, Partitions};
 use super::wal;
 use crate::engine::batch::SpanBatch;
-use crate::engine::block::{BlockHeader, StoredBlock};
+use crate::engine::block::{BlockHeader, BlockId, StoredBlock};
 use crate::engine::error::StorageError;
 use rocksdb::{Direction, IteratorMode, ReadOptions, WriteBatch};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ use std::sync::atomic::Ordering;
 pub(crate) fn load(
     rocks: &Rocks,
     chunks: &Arc<ChunkStore>,
+    damages: &Damages,
     config: &StorageConfig,
     environment: &Environment,
 ) -> Result<Found, StorageError> {
@@ -36,9 +38,11 @@ pub(crate) fn load(
         .iter()
         .filter_map(|name| Partition::day_of_family(name))
         .collect::<BTreeSet<_>>();
-    let (mut partitions, mut damaged) = (Partitions::new(), Vec::new());
+    let mut partitions = Partitions::new();
     for day in days {
-        partitions.insert(day, Arc::new(load_partition(rocks, chunks, config, day, &mut damaged)?));
+        let catalogue = Catalogue::new(config.storage_max_names_per_service);
+        let view = load_partition(rocks, chunks, damages, day, catalogue)?;
+        partitions.insert(day, Arc::new(view));
     }
     let mut quarantined = false;
     scan(rocks, rocks::QUARANTINE, &[], |_, _| {
@@ -56,7 +60,6 @@ pub(crate) fn load(
         hints: Hints::load(rocks)?,
         flushed: meta_number(rocks, keys::FLUSHED)?,
         next_block,
-        damaged,
         quarantined,
     })
 }
@@ -134,44 +137,120 @@ fn delete_unowned(rocks: &Rocks) -> Result<(), StorageError> {
 fn load_partition(
     rocks: &Rocks,
     chunks: &Arc<ChunkStore>,
-    config: &StorageConfig,
+    damages: &Damages,
     day: u32,
-    damaged: &mut Vec<u32>,
+    catalogue: Catalogue,
 ) -> Result<PartitionView, StorageError> {
     let partition = Arc::new(Partition::new(day));
-    let (mut blocks, mut chunk_bytes) = (Vec::new(), BTreeMap::new());
-    scan(rocks, &partition.index, &[keys::HEADER], |key, value| {
+    let mut blocks = Blocks::new(chunks, damages, day);
+    let scanned = scan(rocks, &partition.index, &[keys::HEADER], |key, value| {
         let id = keys::header_block(key).ok_or_else(|| StorageError::corrupt("header", "key"))?;
-        let read = keys::header_of(value).and_then(|(bytes, header)| Ok((bytes, BlockHeader::from_bytes(header)?)));
-        match read {
-            Ok((bytes, header)) => {
-                chunk_bytes.insert(id, bytes);
-                blocks.push(Arc::new(StoredBlock::new(id, day, &header, chunks.clone())));
-                chunks.keep_header(id, Arc::new(header));
-            }
-            Err(e @ StorageError::NewerFormat { .. }) => return Err(e),
-            Err(e) => {
-                tracing::error!(error = %e, day, block = id.0, "a block header cannot be read; the block is left out");
-                damaged.push(day);
-            }
-        }
-        Ok(())
-    })?;
-    let catalogue = Catalogue::new(config.storage_max_names_per_service);
-    scan(rocks, &partition.index, &[keys::NAME], |key, value| {
+        blocks.add(id, value)
+    });
+    if let Err(why) = scanned {
+        index_damage(rocks, damages, day, why)?;
+        blocks.find(rocks, &partition)?;
+    }
+    let named = scan(rocks, &partition.index, &[keys::NAME], |key, value| {
         match (keys::name_of(key), keys::seen_of(value)) {
             (Some((tenant, service, name)), Some(seen)) => catalogue.restore(tenant, service, name, seen),
             _ => tracing::error!(day, "a catalogue entry cannot be read; it is left out"),
         }
         Ok(())
-    })?;
+    });
+    if let Err(why) = named {
+        index_damage(rocks, damages, day, why)?;
+    }
     Ok(PartitionView {
         day,
-        blocks,
+        blocks: blocks.blocks.into_values().collect(),
         catalogue: Arc::new(catalogue),
-        chunk_bytes,
+        chunk_bytes: blocks.chunk_bytes,
         partition,
     })
+}
+
+/// Notes that the files of a day's index cannot be read, if that is it.
+fn index_damage(rocks: &Rocks, damages: &Damages, day: u32, why: StorageError) -> Result<(), StorageError> {
+    if !why.is_lasting_damage() {
+        return Err(why);
+    }
+    tracing::error!(error = %why, day, "the index of a day cannot be read; what of it can be is served");
+    damages.add(Damaged::index(day, &why), None);
+    rocks.stop_compactions(day);
+    Ok(())
+}
+
+/// The blocks of a day, while they are found.
+struct Blocks<'a> {
+    chunks: &'a Arc<ChunkStore>,
+    damages: &'a Damages,
+    day: u32,
+    blocks: BTreeMap<BlockId, Arc<StoredBlock>>,
+    chunk_bytes: BTreeMap<BlockId, u32>,
+}
+
+impl<'a> Blocks<'a> {
+    fn new(chunks: &'a Arc<ChunkStore>, damages: &'a Damages, day: u32) -> Self {
+        Self {
+            chunks,
+            damages,
+            day,
+            blocks: BTreeMap::new(),
+            chunk_bytes: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a block by its record, unless it is known as damaged, or is.
+    fn add(&mut self, id: BlockId, record: &[u8]) -> Result<(), StorageError> {
+        if self.damages.has(self.day, id) {
+            return Ok(());
+        }
+        let read = keys::header_of(record).and_then(|(bytes, header)| Ok((bytes, BlockHeader::from_bytes(header)?)));
+        match read {
+            Ok((bytes, header)) => {
+                self.chunk_bytes.insert(id, bytes);
+                let block = StoredBlock::new(id, self.day, &header, self.chunks.clone());
+                self.blocks.insert(id, Arc::new(block));
+                self.chunks.keep_header(id, Arc::new(header));
+                Ok(())
+            }
+            Err(e @ StorageError::NewerFormat { .. }) => Err(e),
+            Err(e) => {
+                self.put_aside(id, &e);
+                Ok(())
+            }
+        }
+    }
+
+    fn put_aside(&self, id: BlockId, why: &StorageError) {
+        tracing::error!(error = %why, day = self.day, block = id.0, "a block header cannot be read; it is put aside");
+        let part = Damaged {
+            block: Some(id.0),
+            ..Damaged::index(self.day, why)
+        };
+        self.damages.add(part, None);
+    }
+
+    /// Finds blocks by their chunks where their records cannot be read one after the other.
+    fn find(&mut self, rocks: &Rocks, partition: &Partition) -> Result<(), StorageError> {
+        let mut options = ReadOptions::default();
+        options.set_total_order_seek(true);
+        options.fill_cache(false);
+        let chunks = rocks.family(&partition.chunks)?;
+        let index = rocks.family(&partition.index)?;
+        let mut entries = rocks.db().raw_iterator_cf_opt(&chunks, options);
+        entries.seek_to_first();
+        while let Some(id) = entries.key().and_then(keys::chunk_block) {
+            match rocks.db().get_cf(&index, keys::header(id)?) {
+                Ok(Some(record)) => self.add(id, &record)?,
+                Ok(None) => {}
+                Err(why) => self.put_aside(id, &StorageError::from(why)),
+            }
+            entries.seek(keys::chunks_of(id).1);
+        }
+        Ok(())
+    }
 }
 
 impl Shared {

@@ -4,6 +4,7 @@
 
 use super::append::Logged;
 use super::config::WalSync;
+use super::engine::Engine;
 use super::cut::keep_slots;
 use super::failpoint::Failpoint;
 use super::seen::{Claim, Ticket};
@@ -23,6 +24,15 @@ use std::sync::Arc;
 struct Taken {
     batch: HeadBatch,
     record: Vec<u8>,
+}
+
+impl Engine {
+    /// The spans of a write.
+    pub(crate) fn decoded(&self, write: &ReplicaWrite) -> Result<SpanBatch, WriteError> {
+        let limits = self.shared.decode_limits();
+        let decode = |otlp: &[u8]| SpanBatch::decode(write.tenant, write.epoch, otlp, limits);
+        self.shared.unpacked(write, decode)?.map_err(invalid)
+    }
 }
 
 impl Shared {

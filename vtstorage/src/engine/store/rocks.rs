@@ -16,6 +16,7 @@ use rocksdb::{
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Column family of accepted messages.
 pub(crate) const WAL: &str = "wal";
@@ -54,6 +55,8 @@ pub(crate) struct Rocks {
     directory: Directory,
     /// Families of partitions
     partitions: RwLock<BTreeSet<String>>,
+    /// It takes no writes any more, as it has met a damaged file on its own
+    stopped: AtomicBool,
 }
 
 impl std::fmt::Debug for Rocks {
@@ -65,8 +68,13 @@ impl std::fmt::Debug for Rocks {
 }
 
 impl Rocks {
-    /// Opens or makes the database in `directory`, with all families that are in it.
-    pub(crate) fn open(directory: Directory, cache_bytes: usize) -> Result<Self, StorageError> {
+    /// Opens or makes the database in `directory`, with all families that are in it. The files of days that `spares`
+    /// holds for are not compacted.
+    pub(crate) fn open(
+        directory: Directory,
+        cache_bytes: usize,
+        spares: impl Fn(u32) -> bool,
+    ) -> Result<Self, StorageError> {
         let cache = block_cache(cache_bytes);
         let options = database_options()?;
         let mut names: BTreeSet<String> = FIXED.map(String::from).into();
@@ -75,7 +83,11 @@ impl Rocks {
         }
         let families = names
             .iter()
-            .map(|name| ColumnFamilyDescriptor::new(name, family_options(name, &cache)));
+            .map(|name| {
+                let mut options = family_options(name, &cache);
+                options.set_disable_auto_compactions(Partition::day_of_family(name).is_some_and(&spares));
+                ColumnFamilyDescriptor::new(name, options)
+            });
         let db = DB::open_cf_descriptors(&options, &directory.data, families)?;
         names.retain(|name| Partition::day_of_family(name).is_some());
         Ok(Self {
@@ -83,6 +95,7 @@ impl Rocks {
             cache,
             directory,
             partitions: RwLock::new(names),
+            stopped: AtomicBool::default(),
         })
     }
 
@@ -126,21 +139,45 @@ impl Rocks {
     pub(crate) fn write(&self, batch: WriteBatch) -> Result<(), StorageError> {
         let mut options = WriteOptions::default();
         options.set_memtable_insert_hint_per_batch(true);
-        Ok(self.db.write_opt(batch, &options)?)
+        self.put(batch, &options)
+    }
+
+    fn put(&self, batch: WriteBatch, options: &WriteOptions) -> Result<(), StorageError> {
+        let outcome = self.db.write_opt(batch, options).map_err(StorageError::from);
+        if matches!(outcome, Err(StorageError::Damaged(_))) {
+            self.stopped.store(true, Ordering::Relaxed);
+        }
+        outcome
+    }
+
+    /// Whether it takes no writes any more, since a compaction has met a damaged file. Only opening it anew helps.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Leaves the files of a day as they are from now on: RocksDB stops where it cannot read what it compacts.
+    pub(crate) fn stop_compactions(&self, day: u32) {
+        let partition = Partition::new(day);
+        for name in [&partition.chunks, &partition.index] {
+            let Some(family) = self.db.cf_handle(name) else { continue };
+            if let Err(error) = self.db.set_options_cf(&family, &[("disable_auto_compactions", "true")]) {
+                tracing::error!(%error, day, "compactions of a day with damaged files go on");
+            }
+        }
     }
 
     /// Writes a batch that is lost when the process ends before its families are flushed.
     pub(crate) fn write_unlogged(&self, batch: WriteBatch) -> Result<(), StorageError> {
         let mut options = WriteOptions::default();
         options.disable_wal(true);
-        Ok(self.db.write_opt(batch, &options)?)
+        self.put(batch, &options)
     }
 
     /// Writes a batch and syncs: for rare records that families being made and dropped depend on.
     pub(crate) fn write_synced(&self, batch: WriteBatch) -> Result<(), StorageError> {
         let mut options = WriteOptions::default();
         options.set_sync(true);
-        Ok(self.db.write_opt(batch, &options)?)
+        self.put(batch, &options)
     }
 
     /// Syncs everything written so far.

@@ -3,6 +3,7 @@
 
 use super::chunks::ChunkStore;
 use super::config::StorageConfig;
+use super::damage::Damages;
 use super::disk::DiskSpace;
 use super::environment::Environment;
 use super::failpoint::Failpoint;
@@ -27,7 +28,7 @@ use common::ids::Epoch;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 /// Rows of a full block. A single large message may make larger ones.
 pub(crate) const BLOCK_ROWS: u32 = 65_536;
@@ -64,8 +65,9 @@ pub(crate) struct Shared {
     pub(crate) read_only: AtomicBool,
     /// Whether headers took too much memory at the last look
     pub(crate) closed: AtomicBool,
-    /// The days of blocks that could not be read at the start
-    pub(crate) damaged_days: Vec<u32>,
+    pub(crate) damages: Arc<Damages>,
+    /// Why the store takes no more writes until it is opened anew
+    pub(crate) failure: watch::Sender<Option<StorageError>>,
     /// There are log records that cannot be read
     pub(crate) quarantined: AtomicBool,
     /// Nodes whose hints the metrics show
@@ -81,8 +83,6 @@ pub(crate) struct Found {
     /// The last WAL sequence whose spans are in blocks
     pub(crate) flushed: u64,
     pub(crate) next_block: u64,
-    /// The days of blocks that cannot be read
-    pub(crate) damaged: Vec<u32>,
     /// There are log records that cannot be read
     pub(crate) quarantined: bool,
 }
@@ -93,6 +93,7 @@ impl Shared {
         environment: Environment,
         rocks: Arc<Rocks>,
         chunks: Arc<ChunkStore>,
+        damages: Arc<Damages>,
         found: Found,
     ) -> Self {
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
@@ -101,7 +102,6 @@ impl Shared {
             bytes: config.storage_max_head_bytes.as_usize() / 2,
         };
         let counters = Counters::default();
-        counters.damaged_blocks.add(found.damaged.len() as u64);
         Self {
             live: Live::new(found.flushed + 1, limits, found.partitions),
             hints: found.hints,
@@ -121,7 +121,8 @@ impl Shared {
             read_only: AtomicBool::default(),
             closed: AtomicBool::default(),
             shown_hints: Mutex::default(),
-            damaged_days: found.damaged,
+            damages,
+            failure: watch::Sender::new(None),
             quarantined: found.quarantined.into(),
             counters,
             config,
