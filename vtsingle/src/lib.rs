@@ -54,11 +54,14 @@ pub async fn run(config: SingleConfig, flags: EffectiveFlags, metrics: Metrics) 
     front.serve(operators.merge(queries), &receiver).await?;
     tracing::info!("ready to serve");
 
-    front.service.signalled().await;
+    let ended = tokio::select! {
+        () = front.service.signalled() => Ok(()),
+        why = engine.failed() => Err(RunError::Storage(why)),
+    };
     front.service.end().await;
     engine.shutdown().await?;
     tracing::info!("stopped");
-    Ok(())
+    ended
 }
 
 /// What clients meet: sockets, and what is asked of who comes.

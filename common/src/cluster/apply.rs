@@ -235,6 +235,7 @@ fn change_moves(state: &mut ClusterState, command: &Command) -> Result<Vec<Event
         Command::Release { slots, epochs, node } => transfers::release(state, slots, *epochs, *node),
         Command::PauseTransfers { paused } => Ok(transfers::pause(state, *paused)),
         Command::AcceptLoss => Ok(transfers::accept_loss(state)),
+        Command::NextEpoch { epoch } => next_epoch(state, *epoch),
         // The others are the caller's.
         _ => Ok(Vec::new()),
     }
@@ -459,6 +460,14 @@ fn replace_owners(
         state.epoch = next;
     }
     Ok(when(changed, Event::Placed(next)))
+}
+
+fn next_epoch(state: &mut ClusterState, epoch: Epoch) -> Result<Vec<Event>, Refused> {
+    if epoch != state.epoch {
+        return Err(Refused::StalePlacement(epoch));
+    }
+    state.epoch = Epoch(epoch.0 + 1);
+    Ok(vec![Event::Placed(state.epoch)])
 }
 
 fn remove(state: &mut ClusterState, node: NodeId) -> Result<Vec<Event>, Refused> {

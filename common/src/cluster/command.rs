@@ -96,6 +96,8 @@ pub enum Command {
     PauseTransfers { paused: bool },
     /// What is on no node any more is not missed any longer.
     AcceptLoss,
+    /// Begins the next epoch under the same placement, so that the present one can be sealed.
+    NextEpoch { epoch: Epoch },
     /// Changes nothing: whoever gets its answer knows the version that all before it have come to.
     Barrier,
 }

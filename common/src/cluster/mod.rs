@@ -15,6 +15,7 @@ mod place;
 mod read_plan;
 #[cfg(test)]
 mod read_plan_tests;
+mod repair_plan;
 mod ring;
 mod slots;
 mod state;
@@ -34,6 +35,7 @@ pub use node::{Mark, Member, MemberState};
 pub use peer::{HintCount, PeerNode, Pull, Pulled, Pulls};
 pub use place::place;
 pub use read_plan::{ReadPlan, plan_reads};
+pub use repair_plan::plan_repair;
 pub use ring::Ring;
 pub use slots::SlotSet;
 pub use state::{ClusterState, Owners, Placement, PlacementEntry, Settings};

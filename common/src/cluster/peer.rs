@@ -20,6 +20,9 @@ pub struct HintCount {
 pub struct Pull {
     /// Epochs that are sealed
     pub scope: Scope,
+    /// Spans of this day (since 1970-01-01, UTC) only, by a replica that has lost some of it. Such an answer ends
+    /// without digests.
+    pub day: Option<u32>,
     /// The state by which they are; to be applied before anything is given
     pub version: u64,
 }

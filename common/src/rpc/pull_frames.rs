@@ -12,6 +12,7 @@ pub fn request(pull: &Pull) -> PullRequest {
     PullRequest {
         version: pull.version,
         scope: Some(messages::scope_to(&pull.scope)),
+        day: pull.day,
     }
 }
 
@@ -24,6 +25,7 @@ pub fn request_of(request: &PullRequest) -> Result<Pull, WriteError> {
     Ok(Pull {
         version: request.version,
         scope: scope.ok_or_else(|| invalid("no scope"))?,
+        day: request.day,
     })
 }
 

@@ -2,6 +2,7 @@
 //! fails beyond one retry, no read is short without saying so, and afterwards everything is there once.
 
 mod cut_network;
+mod damaged_files;
 mod drained;
 mod grown_from_one;
 mod joined;

@@ -1,6 +1,6 @@
 //! Digests of slots: which spans are stored, in a few numbers.
 
-use super::identity::Identities;
+use super::identity::{Identities, Unreadable};
 use super::scope::RowScope;
 use crate::engine::error::StorageError;
 use crate::engine::store::{Engine, View};
@@ -25,14 +25,15 @@ impl Engine {
         if lacks {
             return Err(StorageError::corrupt("store", "some of it is damaged"));
         }
-        tokio::task::spawn_blocking(move || digest(&view, &scope))
+        let finder = self.block_finder();
+        tokio::task::spawn_blocking(move || digest(&view, &scope, &|block, why| finder.unreadable(block, why)))
             .await
             .map_err(|_| StorageError::Closed)?
     }
 }
 
 /// Looks at some slots after the others, so that memory is bounded.
-fn digest(view: &View, scope: &Scope) -> Result<BTreeMap<Slot, SlotDigest>, StorageError> {
+fn digest(view: &View, scope: &Scope, unreadable: &Unreadable<'_>) -> Result<BTreeMap<Slot, SlotDigest>, StorageError> {
     let heads = view.batches().map(|head| head.batch.rows.len() as u64).sum::<u64>();
     let rows = heads + view.blocks().map(|block| u64::from(block.summary.rows)).sum::<u64>();
     let passes = (rows / HELD + 1).min(u64::from(scope.slots.max(1)));
@@ -45,7 +46,7 @@ fn digest(view: &View, scope: &Scope) -> Result<BTreeMap<Slot, SlotDigest>, Stor
             let slot = Slot::of(trace, scope.slots);
             hashes.entry(slot).or_default().push(xxh3_64(identity));
         });
-        identities.meet_view(view, &RowScope::new(restricted(scope, &part)))?;
+        identities.meet_view(view, &RowScope::new(restricted(scope, &part)), unreadable)?;
         all.extend(into_digests(hashes));
     }
     Ok(all)

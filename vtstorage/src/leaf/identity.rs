@@ -3,7 +3,7 @@
 
 use super::scope::RowScope;
 use crate::engine::batch::SpanBatch;
-use crate::engine::block::{Block, KeptRows};
+use crate::engine::block::{Block, KeptRows, StoredBlock};
 use crate::engine::error::StorageError;
 use crate::engine::rows::{Loaded, LoadedRows, RowSet, RowSource, Values};
 use crate::engine::store::View;
@@ -19,6 +19,9 @@ pub(super) struct Identities<F> {
     bytes: Vec<u8>,
     each: F,
 }
+
+/// Who is told of blocks that cannot be read.
+pub(super) type Unreadable<'a> = dyn Fn(&StoredBlock, &StorageError) + 'a;
 
 struct Identity<'a> {
     tenant: TenantId,
@@ -38,8 +41,13 @@ impl<F: FnMut(TraceId, &[u8])> Identities<F> {
         }
     }
 
-    /// Meets what a view has in scope.
-    pub(super) fn meet_view(&mut self, view: &View, scope: &RowScope) -> Result<(), StorageError> {
+    /// Meets what a view has in scope. `unreadable` is told of a block that cannot be read.
+    pub(super) fn meet_view(
+        &mut self,
+        view: &View,
+        scope: &RowScope,
+        unreadable: &Unreadable<'_>,
+    ) -> Result<(), StorageError> {
         for head in view.batches() {
             match scope.of_batch(&head.batch) {
                 KeptRows::Nothing => {}
@@ -50,12 +58,16 @@ impl<F: FnMut(TraceId, &[u8])> Identities<F> {
         let wanted = |day| self.day.is_none_or(|wanted| wanted == day);
         let blocks = view.blocks().filter(|block| wanted(block.day) && scope.has_epoch(block.epoch()));
         for block in blocks.collect::<Vec<_>>() {
-            let open = block.open()?;
-            for tenant in &block.summary.tenants {
-                self.meet_block(&open, *tenant, scope)?;
-            }
+            let met = self.meet_stored(block, scope);
+            met.inspect_err(|why| unreadable(block, why))?;
         }
         Ok(())
+    }
+
+    fn meet_stored(&mut self, block: &StoredBlock, scope: &RowScope) -> Result<(), StorageError> {
+        let open = block.open()?;
+        let mut tenants = block.summary.tenants.iter();
+        tenants.try_for_each(|tenant| self.meet_block(&open, *tenant, scope))
     }
 
     fn meet_batch(&mut self, batch: &SpanBatch, kept: Option<&RowSet>) {

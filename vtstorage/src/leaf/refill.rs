@@ -1,7 +1,7 @@
 //! Storing anew what was lost of a day: of spans that a replica gives, those that are not here.
 
 use super::export::message;
-use super::identity::Identities;
+use super::identity::{Identities, Unreadable};
 use super::scope::RowScope;
 use crate::engine::error::StorageError;
 use crate::engine::store::{Engine, View};
@@ -53,8 +53,8 @@ impl Engine {
     /// # Errors
     /// When a block cannot be read that was not known as damaged.
     pub async fn known(&self, day: u32, scope: Scope) -> Result<Known, StorageError> {
-        let view = self.view();
-        tokio::task::spawn_blocking(move || known(&view, day, scope))
+        let (view, finder) = (self.view(), self.block_finder());
+        tokio::task::spawn_blocking(move || known(&view, day, scope, &|block, why| finder.unreadable(block, why)))
             .await
             .map_err(|_| StorageError::Closed)?
     }
@@ -97,11 +97,11 @@ impl Engine {
     }
 }
 
-fn known(view: &View, day: u32, scope: Scope) -> Result<Known, StorageError> {
+fn known(view: &View, day: u32, scope: Scope, unreadable: &Unreadable<'_>) -> Result<Known, StorageError> {
     let mut known = Known::default();
     let mut identities = Identities::new(Some(day), |_, identity: &[u8]| {
         known.spans.insert(xxh3_128(identity));
     });
-    identities.meet_view(view, &RowScope::new(scope))?;
+    identities.meet_view(view, &RowScope::new(scope), unreadable)?;
     Ok(known)
 }

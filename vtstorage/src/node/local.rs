@@ -16,6 +16,7 @@ use common::query::Shape;
 use common::rpc::{Greeting, PROTOCOL};
 use common::time::UnixNanos;
 use futures::StreamExt;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -265,8 +266,16 @@ impl PeerNode for LocalNode {
     async fn pull(&self, pull: Pull) -> Result<Pulls, WriteError> {
         self.can_give(&pull).await?;
         let replicas = self.replicas.clone();
-        let exports = replicas.export(pull.scope.clone());
-        let end = async move { replicas.digest(pull.scope).await };
+        let exports = match pull.day {
+            Some(day) => replicas.export_day(pull.scope.clone(), day),
+            None => replicas.export(pull.scope.clone()),
+        };
+        let end = async move {
+            match pull.day {
+                Some(_) => Ok(BTreeMap::new()),
+                None => replicas.digest(pull.scope).await,
+            }
+        };
         let writes = exports.map(|write| write.map(Pulled::Write).map_err(WriteError::from));
         let end = futures::stream::once(end).map(|digests| digests.map(Pulled::End).map_err(WriteError::from));
         Ok(writes.chain(end).boxed())

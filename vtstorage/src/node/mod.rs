@@ -107,6 +107,7 @@ pub async fn run(config: StorageNodeConfig, flags: EffectiveFlags, metrics: Metr
     let ended = tokio::select! {
         () = server.signalled() => Ok(()),
         why = node.cluster.failed() => Err(RunError::Cluster(why)),
+        why = engine.failed() => Err(RunError::Storage(why)),
     };
     ready.abort();
     if ended.is_ok() {
@@ -201,7 +202,8 @@ impl Node {
         let bytes_per_second = config.hints.cluster_hint_bytes_per_second.bytes();
         let route = route(cluster.clone(), Nodes::new(credentials.clone()));
         Ok(Self {
-            transfers: Transfers::start(cluster.clone(), engine.clone(), route.clone(), &config.transfers),
+            transfers: Transfers::start(cluster.clone(), engine.clone(), route.clone(), &config.transfers)
+                .repairing(engine.clone()),
             delivery: HintDelivery::start(hints, route, bytes_per_second),
             engine,
             local,

@@ -28,6 +28,9 @@ pub trait ReplicaStore: Send + Sync + 'static {
     /// All spans in a scope, as writes whose one part has no request id; an error where some of it cannot be read.
     fn export(&self, scope: Scope) -> Exports;
 
+    /// As [`Self::export`], of one day since 1970-01-01, UTC, for a replica that cannot read it any more.
+    fn export_day(&self, scope: Scope, day: u32) -> Exports;
+
     /// The digest of each slot in scope that has spans.
     ///
     /// # Errors
@@ -62,6 +65,10 @@ impl ReplicaStore for Engine {
 
     fn export(&self, scope: Scope) -> Exports {
         Self::export(self, scope)
+    }
+
+    fn export_day(&self, scope: Scope, day: u32) -> Exports {
+        self.export_of(scope, Some(day))
     }
 
     async fn digest(&self, scope: Scope) -> Result<BTreeMap<Slot, SlotDigest>, StorageError> {

@@ -19,7 +19,7 @@ use xxhash_rust::xxh3::xxh3_128;
 const CATCH_UP: Duration = Duration::from_secs(5);
 
 /// A source that gives nothing for so long has failed.
-const SILENCE: Duration = Duration::from_secs(60);
+pub(super) const SILENCE: Duration = Duration::from_secs(60);
 
 /// Why an attempt came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +68,12 @@ impl Node {
         if left > 0 {
             tracing::info!(id, attempt, spans = left, "dropped what an earlier attempt has left");
         }
-        let fetched = self.fetch(&transfer, attempt, Pull { scope, version }).await?;
+        let pull = Pull {
+            scope,
+            day: None,
+            version,
+        };
+        let fetched = self.fetch(&transfer, attempt, pull).await?;
         self.replicas.sync().await?;
         self.verify(&transfer, &fetched).await?;
         self.cluster.propose(Command::CompleteTransfer { id, attempt }).await?;
@@ -131,7 +136,7 @@ impl Node {
         state.is_some_and(|state| state.transfers.running.contains_key(&id))
     }
 
-    async fn wait_while_paused(&self) {
+    pub(super) async fn wait_while_paused(&self) {
         let mut states = self.cluster.states();
         // It only fails when the node ends.
         let _ = states
@@ -166,7 +171,7 @@ fn scope_of(transfer: &Transfer, slots: u16) -> Scope {
 }
 
 /// Whether a write is about what was asked for.
-fn check(write: &ReplicaWrite, scope: &Scope) -> Result<(), Failed> {
+pub(super) fn check(write: &ReplicaWrite, scope: &Scope) -> Result<(), Failed> {
     let asked = scope.slots_at(write.epoch);
     let given = write.parts.iter().fold(SlotSet::new(), |mut all, part| {
         all.extend(&part.slots);

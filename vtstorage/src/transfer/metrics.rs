@@ -10,6 +10,8 @@ pub(super) struct TransferMetrics {
     pub(super) completed: Counter,
     pub(super) failures: Counter,
     pub(super) dropped: Counter,
+    pub(super) refilled: Counter,
+    pub(super) repair_failures: Counter,
 }
 
 impl TransferMetrics {
@@ -26,7 +28,14 @@ impl TransferMetrics {
             "vt_transfer_dropped_spans_total",
             "Spans dropped because other nodes are their replicas now"
         );
+        describe_counter!(
+            "vt_refilled_spans_total",
+            "Spans fetched from replicas because they were damaged here"
+        );
+        describe_counter!("vt_repair_failures_total", "Attempts to repair damage that failed");
         Self {
+            refilled: counter!("vt_refilled_spans_total"),
+            repair_failures: counter!("vt_repair_failures_total"),
             running: gauge!("vt_transfers"),
             bytes: counter!("vt_transfer_bytes_total"),
             spans: counter!("vt_transfer_spans_total"),

@@ -6,6 +6,7 @@ mod attempt;
 mod config;
 mod garbage;
 mod metrics;
+mod repair;
 mod worker;
 
 pub use config::TransferConfig;

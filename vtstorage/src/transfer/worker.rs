@@ -4,7 +4,9 @@ use super::attempt::Failed;
 use super::config::TransferConfig;
 use super::garbage::is_busy;
 use super::metrics::TransferMetrics;
+use super::repair::Repair;
 use crate::cluster::{ClusterNode, ProposeError};
+use crate::engine::store::Engine;
 use crate::hints::{Pace, Route};
 use crate::node::ReplicaStore;
 use common::cluster::{ClusterState, Placement, Refused, Transfer};
@@ -19,13 +21,15 @@ use tokio::time::{Instant, sleep, timeout};
 /// Between attempts; each pause is twice as long as the one before.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 /// Between looks at what is left over.
-const LOOK: Duration = Duration::from_secs(1);
+pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// Blocks are rewritten when this node has no part in transfers, or at the latest after so long.
 const AT_LATEST: Duration = Duration::from_secs(300);
 
 /// Carries out what the cluster's state asks of this node, for as long as it is held.
-#[derive(Debug)]
-pub struct Transfers(Vec<JoinHandle<()>>);
+pub struct Transfers {
+    node: Arc<Node>,
+    tasks: Vec<JoinHandle<()>>,
+}
 
 /// What the tasks share.
 pub(super) struct Node {
@@ -54,16 +58,24 @@ impl Transfers {
             metrics: TransferMetrics::new(),
             scopes: RwLock::default(),
         });
-        Self(vec![
+        let tasks = vec![
             tokio::spawn(node.clone().fetch_always()),
-            tokio::spawn(node.collect_always()),
-        ])
+            tokio::spawn(node.clone().collect_always()),
+        ];
+        Self { node, tasks }
+    }
+
+    /// Also fetches anew what is damaged in this node's store, from other replicas.
+    pub fn repairing(mut self, engine: Arc<Engine>) -> Self {
+        let repair = Repair::new(self.node.clone(), engine);
+        self.tasks.push(tokio::spawn(repair.run()));
+        self
     }
 }
 
 impl Drop for Transfers {
     fn drop(&mut self) {
-        self.0.iter().for_each(JoinHandle::abort);
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 

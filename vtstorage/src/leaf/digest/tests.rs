@@ -21,7 +21,7 @@ fn everything() -> Scope {
 }
 
 fn of(view: &View) -> BTreeMap<Slot, SlotDigest> {
-    digest(view, &everything()).unwrap()
+    digest(view, &everything(), &|_, _| {}).unwrap()
 }
 
 proptest! {
@@ -38,8 +38,8 @@ proptest! {
         let (a, b) = (view(&spans, one), view(&repeated, other));
         prop_assert_eq!(of(&a), of(&b));
         let (low, high): (SlotSet, SlotSet) = ((0..cut).map(Slot).collect(), (cut..SLOTS).map(Slot).collect());
-        let mut parts = digest(&a, &scope((0, 5), low)).unwrap();
-        parts.extend(digest(&a, &scope((0, 0), high)).unwrap());
+        let mut parts = digest(&a, &scope((0, 5), low), &|_, _| {}).unwrap();
+        parts.extend(digest(&a, &scope((0, 0), high), &|_, _| {}).unwrap());
         prop_assert_eq!(of(&a), parts);
     }
 
@@ -65,7 +65,7 @@ fn other_epochs_are_not_looked_at() {
     };
     let view = view_under(&some_spans(), spread, |part| Epoch(part as u32));
     let spans = |epochs| {
-        digest(&view, &scope(epochs, SlotSet::all(SLOTS)))
+        digest(&view, &scope(epochs, SlotSet::all(SLOTS)), &|_, _| {})
             .unwrap()
             .values()
             .map(|d| d.spans)

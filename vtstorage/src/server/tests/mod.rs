@@ -309,6 +309,7 @@ async fn what_is_pulled_arrives_whole_with_its_end() {
     let slots: SlotSet = [Slot(3), Slot(900)].into_iter().collect();
     let pull = |version| Pull {
         scope: Scope::of(1024, slots.clone()),
+        day: Some(20_000),
         version,
     };
     let pulled: Vec<_> = node.pull(pull(1)).await.unwrap().collect().await;
