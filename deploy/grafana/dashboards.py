@@ -94,7 +94,7 @@ STORAGE = ("Storage", [
      (rate("vt_merge_failures_total", "instance"), "{{instance}} failed merges"),
      (rate("vt_wal_sync_failures_total", "instance"), "{{instance}} failed syncs"),
      (rate("vt_overloaded_writes_total", "instance"), "{{instance}} refused writes"),
-     (now("vt_damaged_blocks_total"), "{{instance}} damaged blocks"),
+     (now("vt_damaged_blocks"), "{{instance}} damaged blocks"),
      (now("vt_quarantined_records_total"), "{{instance}} unreadable records")),
 ])  # fmt: skip
 REPLICATION = ("Replication", [

@@ -26,7 +26,9 @@ pub fn plan_repair(
         slots: state.settings.slots,
         ranges: ranges.collect(),
     };
-    plan_reads(state, &scope, |other| other != node && state.in_sync(other) && usable(other))
+    plan_reads(state, &scope, |other| {
+        other != node && state.in_sync(other) && usable(other)
+    })
 }
 
 #[cfg(test)]
@@ -61,7 +63,9 @@ mod tests {
         };
         let place = Command::Place {
             epoch: Epoch(1),
-            owners: (0..SLOTS).map(|slot| vec![X, if slot % 2 == 0 { Z } else { Y }]).collect(),
+            owners: (0..SLOTS)
+                .map(|slot| vec![X, if slot % 2 == 0 { Z } else { Y }])
+                .collect(),
             last_day: 0,
         };
         let mut state = None;

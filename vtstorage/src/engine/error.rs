@@ -64,7 +64,9 @@ impl From<rocksdb::Error> for StorageError {
         let text = e.to_string();
         // A disk that fails to give what it holds; other I/O errors pass, as of too many open files.
         let lost = e.kind() == rocksdb::ErrorKind::IOError
-            && ["Input/output error", "No such file"].iter().any(|why| text.contains(why));
+            && ["Input/output error", "No such file"]
+                .iter()
+                .any(|why| text.contains(why));
         match e.kind() == rocksdb::ErrorKind::Corruption || lost {
             true => Self::Damaged(text),
             false => Self::Rocks(text),

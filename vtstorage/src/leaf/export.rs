@@ -98,7 +98,9 @@ struct Export {
 impl Export {
     fn view(&self, view: &View) -> Result<(), Stop> {
         let wanted = |day| self.day.is_none_or(|wanted| wanted == day);
-        let blocks = view.blocks().filter(|block| wanted(block.day) && self.scope.has_epoch(block.epoch()));
+        let blocks = view
+            .blocks()
+            .filter(|block| wanted(block.day) && self.scope.has_epoch(block.epoch()));
         for block in blocks {
             self.whole_block(block).inspect_err(|stop| {
                 if let Stop::Failed(why) = stop {

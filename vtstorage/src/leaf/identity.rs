@@ -56,7 +56,9 @@ impl<F: FnMut(TraceId, &[u8])> Identities<F> {
             }
         }
         let wanted = |day| self.day.is_none_or(|wanted| wanted == day);
-        let blocks = view.blocks().filter(|block| wanted(block.day) && scope.has_epoch(block.epoch()));
+        let blocks = view
+            .blocks()
+            .filter(|block| wanted(block.day) && scope.has_epoch(block.epoch()));
         for block in blocks.collect::<Vec<_>>() {
             let met = self.meet_stored(block, scope);
             met.inspect_err(|why| unreadable(block, why))?;

@@ -126,7 +126,7 @@ impl Query {
 
     /// Whether it is a query of a cluster, about a scope.
     pub(super) fn is_restricted(&self) -> bool {
-        self.within.is_some()
+        self.scope.is_some()
     }
 
     /// Whether traces whose ids have this hash are in scope, as far as they were written under an epoch.

@@ -86,7 +86,10 @@ impl Engine {
         known.given += 1;
         let mut write = message(&batch, &missing, slots)?;
         let id = [repair, known.given].map(u64::to_be_bytes).concat();
-        write.parts.iter_mut().for_each(|part| part.id = RequestId(xxh3_128(&id)));
+        write
+            .parts
+            .iter_mut()
+            .for_each(|part| part.id = RequestId(xxh3_128(&id)));
         loop {
             match self.write_replica(write.clone(), slots).await {
                 // Its clients go first.

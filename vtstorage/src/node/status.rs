@@ -85,6 +85,7 @@ async fn overview(State(status): State<Status>) -> Response {
                 "id": node.id().to_string(),
                 "addr": node.introduction().member.addr,
                 "in_sync": node.in_sync(),
+                "damaged_blocks": status.engine.damaged().len(),
                 "lease_ms": node.lease().map_or(0, |lease| lease.as_millis()),
                 "is_leader": consensus.is_leader,
             },

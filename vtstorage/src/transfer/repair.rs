@@ -9,7 +9,9 @@ use super::attempt::{Failed, SILENCE, check};
 use super::worker::{LOOK, Node};
 use crate::engine::error::StorageError;
 use crate::engine::store::{Damaged, Engine};
-use common::cluster::{ClusterState, Command, NodeId, Pull, Pulled, ReadPlan, Scope, ScopeRange, Slot, SlotSet, plan_repair};
+use common::cluster::{
+    ClusterState, Command, NodeId, Pull, Pulled, ReadPlan, Scope, ScopeRange, Slot, SlotSet, plan_repair,
+};
 use common::ids::Epoch;
 use common::time::UnixNanos;
 use futures::StreamExt as _;
@@ -38,7 +40,9 @@ pub(super) struct Repair {
 
 /// What came of a look at a day.
 enum Outcome {
-    Repaired { spans: u64 },
+    Repaired {
+        spans: u64,
+    },
     /// It is too early: the epochs are not sealed yet, or this node is out of sync
     Waits,
     /// No other node has it, or none that is in sync
@@ -142,7 +146,9 @@ impl Repair {
     }
 
     fn plan(&self, state: &ClusterState, epochs: (Epoch, Epoch)) -> ReadPlan {
-        plan_repair(state, self.node.cluster.id(), epochs, |node| !self.unable.contains(&node))
+        plan_repair(state, self.node.cluster.id(), epochs, |node| {
+            !self.unable.contains(&node)
+        })
     }
 
     /// Fetches a day of what a replica holds of a scope, some slots after the others. Gives the spans that were missing.
@@ -174,7 +180,10 @@ impl Repair {
             let silent = |_| Failed::Other("its source is silent");
             let pulled = timeout(SILENCE, pulls.next()).await.map_err(silent)?;
             self.node.wait_while_paused().await;
-            match pulled.ok_or(Failed::Other("its source broke off"))?.map_err(Failed::Source)? {
+            match pulled
+                .ok_or(Failed::Other("its source broke off"))?
+                .map_err(Failed::Source)?
+            {
                 Pulled::End(_) => break,
                 Pulled::Write(write) => {
                     check(&write, &scope)?;
@@ -186,7 +195,10 @@ impl Repair {
         }
         match self.engine.known(day, scope).await?.has_all_of(&known) {
             true => Ok(spans),
-            false => Err(Failed::Storage(StorageError::corrupt("repair", "some of what was stored is not here"))),
+            false => Err(Failed::Storage(StorageError::corrupt(
+                "repair",
+                "some of what was stored is not here",
+            ))),
         }
     }
 }
@@ -209,7 +221,9 @@ fn epochs_of(parts: &[Damaged], last: Epoch) -> Vec<(Epoch, Epoch)> {
 }
 
 fn portion_of(scope: &Scope, portion: u16, portions: u16) -> Scope {
-    let part = (0..scope.slots).map(Slot).filter(|slot| slot.0 % portions.max(1) == portion);
+    let part = (0..scope.slots)
+        .map(Slot)
+        .filter(|slot| slot.0 % portions.max(1) == portion);
     let part: SlotSet = part.collect();
     let range = |range: &ScopeRange| ScopeRange {
         epochs: range.epochs,

@@ -133,7 +133,10 @@ impl Engine {
     pub async fn failed(&self) -> StorageError {
         let mut failure = self.shared.failure.subscribe();
         let failed = failure.wait_for(Option::is_some).await;
-        failed.ok().and_then(|failure| failure.clone()).unwrap_or(StorageError::Closed)
+        failed
+            .ok()
+            .and_then(|failure| failure.clone())
+            .unwrap_or(StorageError::Closed)
     }
 
     /// The disk is nearly full: writes are refused.

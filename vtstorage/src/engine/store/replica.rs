@@ -4,8 +4,8 @@
 
 use super::append::Logged;
 use super::config::WalSync;
-use super::engine::Engine;
 use super::cut::keep_slots;
+use super::engine::Engine;
 use super::failpoint::Failpoint;
 use super::seen::{Claim, Ticket};
 use super::shared::Shared;

@@ -81,13 +81,11 @@ impl Rocks {
         if directory.data.join("CURRENT").exists() {
             names.extend(DB::list_cf(&options, &directory.data)?);
         }
-        let families = names
-            .iter()
-            .map(|name| {
-                let mut options = family_options(name, &cache);
-                options.set_disable_auto_compactions(Partition::day_of_family(name).is_some_and(&spares));
-                ColumnFamilyDescriptor::new(name, options)
-            });
+        let families = names.iter().map(|name| {
+            let mut options = family_options(name, &cache);
+            options.set_disable_auto_compactions(Partition::day_of_family(name).is_some_and(&spares));
+            ColumnFamilyDescriptor::new(name, options)
+        });
         let db = DB::open_cf_descriptors(&options, &directory.data, families)?;
         names.retain(|name| Partition::day_of_family(name).is_some());
         Ok(Self {
@@ -159,7 +157,9 @@ impl Rocks {
     pub(crate) fn stop_compactions(&self, day: u32) {
         let partition = Partition::new(day);
         for name in [&partition.chunks, &partition.index] {
-            let Some(family) = self.db.cf_handle(name) else { continue };
+            let Some(family) = self.db.cf_handle(name) else {
+                continue;
+            };
             if let Err(error) = self.db.set_options_cf(&family, &[("disable_auto_compactions", "true")]) {
                 tracing::error!(%error, day, "compactions of a day with damaged files go on");
             }

@@ -11,8 +11,8 @@ mod scrub;
 #[cfg(test)]
 mod tests;
 
-pub use record::Damaged;
 pub(crate) use record::DamageRecord;
+pub use record::Damaged;
 
 use super::sync::Signal;
 use crate::engine::block::{BlockId, StoredBlock};
@@ -48,7 +48,12 @@ impl Damages {
     pub(crate) fn open(path: PathBuf) -> Result<Self, StorageError> {
         let record = DamageRecord::read(&path)?;
         for part in &record.parts {
-            tracing::warn!(day = part.day, block = part.block, why = part.why, "not served: it is damaged");
+            tracing::warn!(
+                day = part.day,
+                block = part.block,
+                why = part.why,
+                "not served: it is damaged"
+            );
         }
         let state = State {
             record,

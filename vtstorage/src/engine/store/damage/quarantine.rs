@@ -104,7 +104,13 @@ impl Shared {
         let (day, id, why) = (part.day, part.block, part.why.clone());
         let rows = block.as_ref().map(|block| block.summary.rows);
         if self.damages.add(part, block) {
-            tracing::error!(day, block = id, spans = rows, why, "damage: it is put aside and no longer served");
+            tracing::error!(
+                day,
+                block = id,
+                spans = rows,
+                why,
+                "damage: it is put aside and no longer served"
+            );
             self.counters.damaged_blocks.increment();
             self.rocks.stop_compactions(day);
         }

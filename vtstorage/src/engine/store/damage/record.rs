@@ -139,6 +139,12 @@ mod tests {
         assert!(!known.concerns(today, Some(&scope((5, 9)))));
         assert!(!known.concerns(TimeRange::new(at(4), at(4)), None));
         assert!(part(3, None).concerns(today, Some(&scope((5, 9)))));
-        assert!(!part(3, None).concerns(today, Some(&Scope { slots: 16, ranges: vec![] })));
+        assert!(!part(3, None).concerns(
+            today,
+            Some(&Scope {
+                slots: 16,
+                ranges: vec![]
+            })
+        ));
     }
 }

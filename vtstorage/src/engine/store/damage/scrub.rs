@@ -84,7 +84,10 @@ impl Shared {
             let blocks = blocks.iter().map(|block| Part::Block(day, block.id));
             blocks.chain([Part::Index(day)]).collect::<Vec<_>>()
         };
-        let left: VecDeque<Part> = partitions.values().flat_map(|view| of_day(view.day, &view.blocks)).collect();
+        let left: VecDeque<Part> = partitions
+            .values()
+            .flat_map(|view| of_day(view.day, &view.blocks))
+            .collect();
         Pass {
             parts: left.len(),
             left,
@@ -174,12 +177,7 @@ impl Shared {
     }
 
     /// Reads the entries of a family between two keys, or all, at so many bytes per second. Gives their bytes.
-    fn read_family(
-        &self,
-        name: &str,
-        between: Option<(&[u8], &[u8])>,
-        rate: Option<f64>,
-    ) -> Result<u64, StorageError> {
+    fn read_family(&self, name: &str, between: Option<(&[u8], &[u8])>, rate: Option<f64>) -> Result<u64, StorageError> {
         let mut options = ReadOptions::default();
         options.set_total_order_seek(true);
         options.fill_cache(false);

@@ -1,9 +1,9 @@
 //! Damage on the disk: whatever bits flip, an answer is right, or partial, or an error; and what was lost comes back
 //! from a replica.
 
-use crate::engine::store::testing::{config, environment, message, noon, open, spans, write};
 use crate::engine::error::StorageError;
 use crate::engine::store::Engine;
+use crate::engine::store::testing::{config, environment, message, noon, open, spans, write};
 use common::cluster::Scope;
 use common::contract::{QueryContext, QueryError, SpanSource};
 use common::ids::TenantId;
@@ -39,9 +39,13 @@ async fn ask(engine: &Engine, partial: bool) -> Result<(BTreeSet<String>, bool),
     let mut parts = engine.query(plan(), context.clone()).await?;
     let mut found = BTreeSet::new();
     while let Some(part) = parts.next().await {
-        let Answer::Rows { parts, .. } = part? else { panic!("other rows") };
+        let Answer::Rows { parts, .. } = part? else {
+            panic!("other rows")
+        };
         for part in parts {
-            let RowPart::Spans(spans) = part else { panic!("no spans") };
+            let RowPart::Spans(spans) = part else {
+                panic!("no spans")
+            };
             for span in spans {
                 assert!(found.insert(format!("{span:?}")), "a span comes twice");
             }
@@ -56,7 +60,10 @@ async fn assert_honest(engine: &Engine, all: &BTreeSet<String>, label: &str) {
         match ask(engine, partial).await {
             Ok((found, false)) => assert_eq!(found, *all, "{label}"),
             Ok((found, true)) => {
-                assert!(partial && found.is_subset(all), "{label}: other spans than were written");
+                assert!(
+                    partial && found.is_subset(all),
+                    "{label}: other spans than were written"
+                );
             }
             Err(QueryError::Unavailable(_)) => assert!(!partial, "{label}"),
             Err(other) => panic!("{label}: {other}"),
@@ -68,7 +75,9 @@ async fn assert_honest(engine: &Engine, all: &BTreeSet<String>, label: &str) {
 async fn written(dir: &Path) -> BTreeSet<String> {
     let engine = open(dir, &[NO_SCRUB]);
     for part in 0..4 {
-        write(&engine, message("shop", spans(part * 400, 400, 5))).await.unwrap();
+        write(&engine, message("shop", spans(part * 400, 400, 5)))
+            .await
+            .unwrap();
         engine.force_flush().await.unwrap();
     }
     let yesterday = spans(1_600, 400, 5).map(|mut span| {
@@ -95,8 +104,12 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn tables(dir: &Path) -> Vec<PathBuf> {
-    let files = std::fs::read_dir(dir.join("data")).unwrap().map(|entry| entry.unwrap().path());
-    let mut tables: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|e| e == "sst")).collect();
+    let files = std::fs::read_dir(dir.join("data"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut tables: Vec<PathBuf> = files
+        .filter(|path| path.extension().is_some_and(|e| e == "sst"))
+        .collect();
     tables.sort();
     tables
 }
@@ -112,7 +125,10 @@ struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        self.0 = self
+            .0
+            .wrapping_mul(0x5851_f42d_4c95_7f2d)
+            .wrapping_add(0x1405_7b7e_f767_814f);
         self.0.rotate_left(23) >> 7
     }
 }
@@ -136,7 +152,10 @@ async fn whatever_bits_flip_an_answer_is_right_or_says_that_it_is_not() {
             Ok(engine) => engine,
             Err(why) => {
                 let text = why.to_string();
-                assert!(matches!(why, StorageError::Directory(_)) && text.contains("damaged"), "{text}");
+                assert!(
+                    matches!(why, StorageError::Directory(_)) && text.contains("damaged"),
+                    "{text}"
+                );
                 continue;
             }
         };
@@ -151,7 +170,10 @@ async fn whatever_bits_flip_an_answer_is_right_or_says_that_it_is_not() {
             assert_honest(&engine, &all, &format!("round {round}, after a restart")).await;
         }
     }
-    assert!(opened > 30 && found > 20, "{opened} of 60 opened, damage was found in {found}");
+    assert!(
+        opened > 30 && found > 20,
+        "{opened} of 60 opened, damage was found in {found}"
+    );
 }
 
 /// Flips bits where the chunks of the first blocks of the newer day lie.
@@ -197,12 +219,22 @@ async fn the_scrub_finds_damage_before_anybody_meets_it_and_it_stays_put_aside()
     let (found, partial) = ask(&engine, true).await.unwrap();
     assert!(partial && found.len() as u64 == rest && found.is_subset(&all));
     assert!(matches!(ask(&engine, false).await, Err(QueryError::Unavailable(_))));
-    assert!(engine.digest(Scope::all(SLOTS)).await.is_err(), "a digest of the rest is none");
+    assert!(
+        engine.digest(Scope::all(SLOTS)).await.is_err(),
+        "a digest of the rest is none"
+    );
     engine.shutdown().await.unwrap();
     drop(engine);
     let engine = open(dir.path(), &[NO_SCRUB]);
     assert_eq!(engine.damaged(), damaged, "it is known without being looked for");
-    assert_eq!(engine.view().blocks().map(|block| u64::from(block.summary.rows)).sum::<u64>(), rest);
+    assert_eq!(
+        engine
+            .view()
+            .blocks()
+            .map(|block| u64::from(block.summary.rows))
+            .sum::<u64>(),
+        rest
+    );
     engine.force_merge().await.unwrap();
     assert_eq!(ask(&engine, true).await.unwrap().0, found);
 }
