@@ -19,13 +19,13 @@ use prost::Message as _;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use vtinsert::cluster::{ReplicatedSink, ReplicationConfig};
 use vtselect::query::cluster::ClusterSource;
 
 pub const TENANT: TenantId = TenantId(0);
-/// Of a cluster that has just been made.
-const FIRST_EPOCH: Epoch = Epoch(1);
+/// For so long after another placement came up, a sink may write by the one before: a bit longer than it does.
+const UNSETTLED: Duration = Duration::from_secs(3);
 const WRITERS: u64 = 3;
 /// Longer than any query may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -36,6 +36,8 @@ const MEMORY: usize = 1 << 30;
 struct Request {
     batch: BatchWrite,
     spans: Vec<Identity>,
+    /// The first and the last epoch that it may have been written under so far
+    placed: Option<(Epoch, Epoch)>,
 }
 
 impl Request {
@@ -60,7 +62,36 @@ impl Request {
                 otlp,
             },
             spans: (0..6).map(identity).collect(),
+            placed: None,
         }
+    }
+
+    /// It is sent, and may be written under these epochs. Whether it was sent before, and maybe under others.
+    fn sent(&mut self, (first, last): (Epoch, Epoch)) -> bool {
+        let before = self.placed;
+        let (from, to) = before.unwrap_or((first, last));
+        let placed = (from.min(first), to.max(last));
+        self.placed = Some(placed);
+        before.is_some() && placed.0 < placed.1
+    }
+}
+
+/// The placement that an insert host goes by.
+#[derive(Default)]
+struct Placed {
+    /// The newest epoch, and since when it is known here
+    newest: Option<(Epoch, Instant)>,
+}
+
+impl Placed {
+    /// The epochs that something sent now may be written under.
+    fn look(&mut self, view: &View) -> (Epoch, Epoch) {
+        let epoch = view.state().map_or(Epoch(0), |state| state.epoch);
+        let known = self.newest.filter(|(newest, _)| *newest == epoch);
+        let (_, since) = *self.newest.insert(known.unwrap_or((epoch, Instant::now())));
+        // There is none before the first.
+        let settled = epoch <= Epoch(1) || since.elapsed() > UNSETTLED;
+        (if settled { epoch } else { Epoch(0) }, epoch)
     }
 }
 
@@ -145,16 +176,11 @@ impl Load {
         queue.ended && queue.under_way == 0 && queue.again.is_empty()
     }
 
-    /// The next request. `placed_anew`: the placement is not the first one any more.
-    fn take(&self, placed_anew: bool) -> Option<UnderWay<'_>> {
+    /// The next request, which may be written under these epochs.
+    fn take(&self, epochs: (Epoch, Epoch)) -> Option<UnderWay<'_>> {
         let mut queue = self.queue.lock();
-        let request = match queue.again.pop_front() {
-            Some(again) => {
-                if placed_anew {
-                    self.record.sent_anew(&again.spans);
-                }
-                again
-            }
+        let mut request = match queue.again.pop_front() {
+            Some(again) => again,
             None if queue.ended => return None,
             None => {
                 queue.next += 1;
@@ -163,6 +189,9 @@ impl Load {
                 request
             }
         };
+        if request.sent(epochs) {
+            self.record.sent_anew(&request.spans);
+        }
         queue.under_way += 1;
         Some(UnderWay {
             load: self,
@@ -170,9 +199,9 @@ impl Load {
         })
     }
 
-    async fn write(&self, sink: &ReplicatedSink, view: &View) {
-        let placed_anew = view.state().is_some_and(|state| state.epoch > FIRST_EPOCH);
-        let Some(mut under_way) = self.take(placed_anew) else {
+    async fn write(&self, sink: &ReplicatedSink, view: &View, placed: &Mutex<Placed>) {
+        let epochs = placed.lock().look(view);
+        let Some(mut under_way) = self.take(epochs) else {
             return;
         };
         let Some(request) = under_way.request.clone() else {
@@ -199,12 +228,14 @@ pub async fn insert(load: Load, wire: Wire, addrs: Vec<String>, dice: Dice) -> t
     let view = View::start(wire, addrs);
     view.first().await;
     let sink = Arc::new(ReplicatedSink::new(view.clone(), &ReplicationConfig::default()));
+    let placed = Arc::new(Mutex::new(Placed::default()));
     let writer = |n| {
         let (load, sink, view, mut dice) = (load.clone(), sink.clone(), view.clone(), dice.clone());
+        let placed = placed.clone();
         (0..n).for_each(|_| _ = dice.next());
         async move {
             loop {
-                load.write(&sink, &view).await;
+                load.write(&sink, &view, &placed).await;
                 sleep(dice.millis(20, 150)).await;
             }
         }

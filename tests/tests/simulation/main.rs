@@ -1,6 +1,7 @@
-//! A cluster on a simulated network and a simulated clock: three storage nodes and one that joins them, insert and select hosts, and faults that
+//! A cluster on a simulated network and a simulated clock: three storage nodes, insert and select hosts, and faults that
 //! follow from a seed: crashes that take what was not synced, partitions also in one direction, messages that are lost,
-//! held back and overtaken.
+//! held back and overtaken. With odd seeds a fourth node joins; with every other one of these somebody holds up
+//! transfers, and begins to drain nodes. With every other even seed, others take the place of nodes that are away.
 //!
 //! It runs the production code of the consensus, leases, marks, hints and their delivery, of the sink, and of the source.
 //! In their place stand, in memory: the engine, the disk below the consensus, and what carries calls over the simulated
@@ -15,12 +16,14 @@
 //! what is drawn depends on what the process has drawn before.
 //!
 //! `VT_SIM_SEED=n` runs one seed, `VT_SIM_SEEDS=n` those from 1 to n, `VT_SIM_TRACE=1` prints the
-//! faults, `VT_SIM_EVENTS=1` what clients were told: to find where two runs part.
+//! faults, `VT_SIM_EVENTS=1` what clients were told: to find where two runs part. `VT_SIM_STRICT=1` forgives no repeated
+//! span, also not of requests that were sent again by another placement.
 
 mod clients;
 mod dice;
 mod entropy;
 mod faults;
+mod operator;
 mod record;
 mod storage;
 mod store;

@@ -23,6 +23,9 @@ pub const FOUNDERS: usize = 3;
 /// How long epochs stay open: as in production longer than requests may take.
 const GRACE: Duration = Duration::from_secs(20);
 
+/// With some seeds, others take the place of nodes that are away for so long.
+const REPAIR_AFTER: Duration = Duration::from_secs(4);
+
 /// The nodes that run, by host.
 pub type Running = Arc<Mutex<BTreeMap<String, Arc<ClusterNode>>>>;
 
@@ -43,6 +46,8 @@ pub struct Seat {
     disk: Arc<MemoryDisk>,
     incarnation: Incarnation,
     consensus: ConsensusConfig,
+    /// After how long others take the place of a node that is away
+    repair_after: Option<Duration>,
     peers: Vec<String>,
     /// When it comes, after the start of the simulation
     comes: Duration,
@@ -63,6 +68,7 @@ impl Seat {
             store: Store::new(Dice::new(seed, 100 + at as u64)),
             disk: Arc::new(MemoryDisk::of_node(node, Duration::from_millis(2))),
             incarnation: Incarnation(at as u128 + 1),
+            repair_after: (seed % 4 == 2).then_some(REPAIR_AFTER),
             consensus: ConsensusConfig {
                 election_min: election,
                 election_max: election + Duration::from_millis(1),
@@ -106,7 +112,7 @@ impl Seat {
             moves: MoveConfig {
                 limits: MoveLimits { per_node: 2, slots: 3 },
                 grace: GRACE,
-                repair_after: None,
+                repair_after: self.repair_after,
             },
             disk: self.disk,
             peers: Arc::new(wire.clone()),

@@ -3,11 +3,14 @@
 use super::clients::{self, Load};
 use super::dice::Dice;
 use super::faults::{Fault, Planned, plan};
+use super::operator;
 use super::record::{Counts, Record};
 use super::storage::{FOUNDERS, Running, SLOTS, Seat, addr};
 use super::wire::Wire;
 use common::cluster::Slot;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 use turmoil::{Builder, Sim};
 
@@ -30,6 +33,8 @@ struct World<'a> {
     record: Record,
     load: Load,
     wire: Wire,
+    /// Whether nothing goes wrong any more
+    ended: Arc<AtomicBool>,
     /// How many faults have crashed a host and not ended
     down: BTreeMap<String, usize>,
 }
@@ -39,15 +44,19 @@ pub fn run(seed: u64) -> Outcome {
     // With odd seeds, another node joins.
     let hosts = FOUNDERS + usize::from(seed % 2 == 1);
     let storage: Vec<String> = (1..=hosts).map(|n| format!("storage-{n}")).collect();
-    let clients: Vec<String> = ["insert-1", "insert-2", "select-1", "select-2"]
+    let mut clients: Vec<String> = ["insert-1", "insert-2", "select-1", "select-2"]
         .map(str::to_owned)
         .to_vec();
+    let trouble = plan(seed, &storage, &clients, TROUBLE);
+    // With some of these, somebody holds up what is moved to it.
+    clients.extend((seed % 4 == 3).then(|| "operator-1".to_owned()));
     let mut world = World::new(seed, &storage, &clients);
     world.until("the cluster is founded", FOUNDING, World::is_founded)?;
     world.open_for_clients(seed, &clients);
-    world.trouble(plan(seed, &storage, &clients, TROUBLE))?;
+    world.trouble(trouble)?;
     world.heal();
     world.load.end();
+    world.ended.store(true, Ordering::Relaxed);
     world.until(
         "all is written and in sync, and lies where it belongs",
         HEALING,
@@ -99,6 +108,7 @@ impl World<'_> {
             record,
             down: BTreeMap::new(),
             wire,
+            ended: Arc::default(),
         }
     }
 
@@ -107,12 +117,16 @@ impl World<'_> {
         for (at, host) in hosts.iter().enumerate() {
             let (load, record, wire) = (self.load.clone(), self.record.clone(), self.wire.clone());
             let (addrs, dice, who) = (addrs.clone(), Dice::new(seed, 10 + at as u64), host.clone());
-            match host.starts_with("insert") {
-                true => self.sim.host(host.clone(), move || {
+            let ended = self.ended.clone();
+            match host.split_once('-').map_or("", |(kind, _)| kind) {
+                "insert" => self.sim.host(host.clone(), move || {
                     clients::insert(load.clone(), wire.clone(), addrs.clone(), dice.clone())
                 }),
-                false => self.sim.host(host.clone(), move || {
+                "select" => self.sim.host(host.clone(), move || {
                     clients::select(who.clone(), record.clone(), wire.clone(), addrs.clone(), dice.clone())
+                }),
+                _ => self.sim.host(host.clone(), move || {
+                    operator::operate(wire.clone(), addrs.clone(), dice.clone(), ended.clone())
                 }),
             }
         }
