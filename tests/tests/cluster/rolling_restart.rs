@@ -10,12 +10,15 @@ fn no_export_fails_and_reads_stay_complete() {
     let load = under_load::load(5);
     under_load::run(&mut cluster, &load, |cluster| {
         for node in 0..cluster.storage.len() {
+            let led = cluster.leader() == Some(node);
             assert!(
                 cluster.storage[node].stop().success(),
                 "{}",
                 cluster.storage[node].log()
             );
-            // A leader is gone only when another one leads.
+            // A leader is gone only when another one leads, to which it has left the lead.
+            let log = cluster.storage[node].log();
+            assert!(!led || log.contains("another node leads"), "{log}");
             let others = cluster.storage.iter().filter_map(|node| node.try_get("/cluster/raft"));
             let leads = others.filter(|(_, view)| view.contains(r#""is_leader":true"#)).count();
             assert_eq!(leads, 1, "{}", cluster.storage[node].log());

@@ -29,7 +29,7 @@ use common::access::{Need, Needs};
 use common::cluster::{PeerNode, Settings};
 use common::config::EffectiveFlags;
 use common::http::{Lifecycle, Phase, bind};
-use common::process::{Service, SetupError};
+use common::process::{Service, SetupError, Termination};
 use common::rpc::{Credentials, Nodes};
 use common::telemetry::Metrics;
 use common::tls::ServerTls;
@@ -102,16 +102,18 @@ pub async fn run(config: StorageNodeConfig, flags: EffectiveFlags, metrics: Metr
         .merge(status::status_router(node.status()))
         .merge(grpc);
     server.serve(Some(listener), routes, Needs::of(NEEDS))?;
+    let mut termination = Termination::listen()?;
     let ready = tokio::spawn(serve_once_member(node.cluster.clone(), lifecycle));
 
     let ended = tokio::select! {
-        () = server.signalled() => Ok(()),
+        () = leave_the_lead(&mut termination, &node.cluster) => Ok(()),
         why = node.cluster.failed() => Err(RunError::Cluster(why)),
         why = engine.failed() => Err(RunError::Storage(why)),
     };
     ready.abort();
     if ended.is_ok() {
-        node.cluster.hand_over().await;
+        // It has the same signal.
+        server.signalled().await;
     }
     server.end().await;
     node.stop().await;
@@ -296,6 +298,12 @@ async fn follow(cluster: Arc<ClusterNode>, local: Arc<LocalNode>, credentials: C
             return;
         }
     }
+}
+
+/// Waits for the signal to end, and leaves the lead while others still reach this node.
+async fn leave_the_lead(termination: &mut Termination, cluster: &ClusterNode) {
+    termination.next().await;
+    cluster.hand_over().await;
 }
 
 /// Healthy is a node that others can use.
