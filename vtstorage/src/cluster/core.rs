@@ -26,6 +26,11 @@ pub trait LocalStore: Send + Sync + 'static {
     /// Its disk is nearly full.
     fn full(&self) -> bool;
 
+    /// The first day that there is room for; 0 where there is for all.
+    fn first_day_with_room(&self) -> u32 {
+        0
+    }
+
     /// Today, in days since 1970-01-01, UTC.
     fn today(&self) -> u32;
 

@@ -40,8 +40,9 @@ impl Engine {
     ///
     /// A [`common::query::Shape::Search`] finds traces by their spans in scope and gives all spans of them that are
     /// stored here; the scope of a [`common::query::Shape::Catalogue`] is of no meaning.
-    pub fn query_within(&self, plan: Plan, scope: Scope, context: QueryContext) -> Result<NodeAnswers, QueryError> {
+    pub fn query_within(&self, mut plan: Plan, scope: Scope, context: QueryContext) -> Result<NodeAnswers, QueryError> {
         let damage = Damage::default();
+        plan.range = self.kept_of(plan.range);
         // The catalogue is not cut by scope.
         let asked = Some(&scope).filter(|_| !matches!(plan.shape, Shape::Catalogue(_)));
         let (view, lacks) = self.view_of(range_of(&plan), asked);

@@ -57,6 +57,10 @@ impl LocalStore for Store {
         self.engine.is_read_only()
     }
 
+    fn first_day_with_room(&self) -> u32 {
+        self.engine.first_day_with_room()
+    }
+
     fn today(&self) -> u32 {
         day(Duration::ZERO)
     }

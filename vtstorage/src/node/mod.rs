@@ -196,7 +196,7 @@ impl Node {
         let mut tasks = JoinSet::new();
         tasks.spawn(follow(
             cluster.clone(),
-            local.clone(),
+            (engine.clone(), local.clone()),
             credentials.clone(),
             settings.clone(),
         ));
@@ -278,14 +278,20 @@ fn route(cluster: Arc<ClusterNode>, nodes: Nodes) -> Route {
     })
 }
 
-/// Tells the parts of each state: which epochs are open, and which cluster's calls are taken.
-async fn follow(cluster: Arc<ClusterNode>, local: Arc<LocalNode>, credentials: Credentials, flags: Settings) {
+/// Tells the parts of each state: which epochs are open, which days are kept, and which cluster's calls are taken.
+async fn follow(
+    cluster: Arc<ClusterNode>,
+    (engine, local): (Arc<Engine>, Arc<LocalNode>),
+    credentials: Credentials,
+    flags: Settings,
+) {
     let mut states = cluster.states();
     let mut settings = None;
     loop {
         let state = states.borrow_and_update().clone();
         if let Some(state) = state {
             local.applied(&state);
+            engine.keep_from(state.oldest_day);
             credentials.bind(state.cluster);
             if settings.as_ref() != Some(&state.settings) {
                 for differing in status::differing(&flags, &state.settings) {

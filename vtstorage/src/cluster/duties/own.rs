@@ -54,7 +54,8 @@ async fn ask(core: &Core) -> Option<Result<LeaseReply, PeerError>> {
     Some(core.peers.at(&addr).lease(request).await)
 }
 
-/// Tells the cluster of another address, zone or incarnation of this node, and of a full disk; and drops the lease as soon
+/// Tells the cluster of another address, zone or incarnation of this node, of a full disk, and of days that it has no
+/// room for; and drops the lease as soon
 /// as this node's mark is applied here.
 pub(crate) async fn report(core: Arc<Core>) {
     let mut states = core.consensus.states();
@@ -86,5 +87,9 @@ fn news(core: &Core, state: &ClusterState) -> Option<Command> {
         return Some(Command::UpdateMember { member, last_day });
     }
     let full = core.store.full();
-    (known.full != full).then(|| Command::SetFull { node: core.id(), full })
+    if known.full != full {
+        return Some(Command::SetFull { node: core.id(), full });
+    }
+    let day = core.store.first_day_with_room();
+    (day > state.oldest_day).then_some(Command::SetOldestDay(day))
 }

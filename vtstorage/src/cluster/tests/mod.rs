@@ -57,5 +57,6 @@ on_both!(
     all_nodes_start_again_without_peers,
     a_fourth_and_a_fifth_node_join_and_get_slots_and_votes,
     a_node_of_another_cluster_does_not_go_on,
-    a_node_far_behind_gets_a_snapshot
+    a_node_far_behind_gets_a_snapshot,
+    a_node_without_room_has_all_keep_fewer_days
 );

@@ -5,6 +5,7 @@ use super::{settings, shares};
 use crate::cluster::ProposeError;
 use common::cluster::{Command, NodeId, Refused};
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use tokio::time::timeout;
 
 pub(super) async fn three_empty_nodes_make_one_cluster(kind: Kind) {
@@ -162,4 +163,18 @@ pub(super) async fn a_node_far_behind_gets_a_snapshot(kind: Kind) {
     until_state(cluster.node(late), |state| state.version >= version).await;
     assert!(cluster.node(late).consensus().snapshot.is_some());
     cluster.until_in_sync().await;
+}
+
+pub(super) async fn a_node_without_room_has_all_keep_fewer_days(kind: Kind) {
+    let cluster = Cluster::of(kind, 3).await;
+    cluster.until_voters(3).await;
+    for (seat, day) in [(1, 19_998), (2, 19_996), (0, 19_999)] {
+        cluster.seats[seat].store.first_day.store(day, Ordering::Relaxed);
+        for node in cluster.running() {
+            until_state(node, |state| state.oldest_day >= day).await;
+        }
+    }
+    for node in cluster.running() {
+        assert_eq!(node.state().unwrap().oldest_day, 19_999);
+    }
 }

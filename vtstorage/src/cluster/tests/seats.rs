@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -51,6 +51,7 @@ pub(super) async fn until(what: &str, is_met: impl AsyncFn() -> bool) {
 pub(super) struct FakeStore {
     pub(super) hints: Mutex<BTreeMap<NodeId, u64>>,
     pub(super) full: AtomicBool,
+    pub(super) first_day: AtomicU32,
 }
 
 impl LocalStore for FakeStore {
@@ -64,6 +65,10 @@ impl LocalStore for FakeStore {
 
     fn full(&self) -> bool {
         self.full.load(Ordering::Relaxed)
+    }
+
+    fn first_day_with_room(&self) -> u32 {
+        self.first_day.load(Ordering::Relaxed)
     }
 
     fn today(&self) -> u32 {

@@ -100,7 +100,9 @@ impl Engine {
 
     /// What is stored now: all that was acknowledged before, each span once.
     pub fn view(&self) -> View {
-        self.shared.live.view()
+        let mut view = self.shared.live.view();
+        view.keep_from(self.shared.kept.floor());
+        view
     }
 
     /// The blocks of `view` that may hold spans of a trace, newest partition first; `hash` is the trace id's. Reads

@@ -23,7 +23,7 @@ impl Shared {
     pub(crate) fn run_maintenance(&self) {
         let (mut retained, mut maintained) = (Instant::now(), Instant::now());
         while self.maintenance.wait(self.disk_pause()) {
-            let retention = retained.elapsed() >= RETENTION;
+            let retention = retained.elapsed() >= RETENTION || self.has_forgotten_days();
             let outcome = if maintained.elapsed() >= TICK {
                 maintained = Instant::now();
                 self.maintain(retention)
@@ -124,7 +124,13 @@ impl Shared {
             0 => 0,
             _ => disk::directory_size(&self.rocks.directory().data),
         };
-        for day in limits.surplus_days((self.environment.now)(), &days, used, space) {
+        let now = (self.environment.now)();
+        let mut surplus = limits.surplus_days(now, &days, used, space);
+        if self.kept.is_agreed() {
+            self.kept.set_first_with_room(limits.first_with_room(now, &surplus));
+            surplus.retain(|day| *day < limits.first_day(now));
+        }
+        for day in surplus {
             tracing::info!(day, "dropping a partition by retention");
             self.retire_partition(day)?;
             self.damages.forget_day(day);

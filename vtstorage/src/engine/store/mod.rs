@@ -20,6 +20,7 @@ pub mod failpoint;
 mod flush;
 mod hints;
 mod index;
+mod kept;
 mod keys;
 mod live;
 mod maintenance;

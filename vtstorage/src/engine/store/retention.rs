@@ -13,6 +13,8 @@ pub(crate) struct Limits {
     pub(crate) max_bytes: u64,
     /// Percentage of the file system in use; 0: no bound
     pub(crate) max_percent: u8,
+    /// The first day that the cluster still keeps, whatever the clock says
+    pub(crate) floor: u32,
 }
 
 /// A day and what it takes on the disk.
@@ -31,7 +33,8 @@ const ALWAYS_KEPT: usize = 2;
 impl Limits {
     /// The first day that is kept at `now`.
     pub(crate) fn first_day(&self, now: UnixNanos) -> u32 {
-        now.saturating_sub(self.retention).saturating_sub(SLACK).day()
+        let by_age = now.saturating_sub(self.retention).saturating_sub(SLACK).day();
+        by_age.max(self.floor)
     }
 
     /// Whether spans that start from `first` to `last` are taken at `now`.
@@ -55,6 +58,12 @@ impl Limits {
             left -= 1;
         }
         dropped
+    }
+
+    /// The first day that there is room for, where some of the `surplus` days are dropped for space alone.
+    pub(crate) fn first_with_room(&self, now: UnixNanos, surplus: &[u32]) -> Option<u32> {
+        let last = surplus.last().filter(|day| **day >= self.first_day(now));
+        last.map(|day| day.saturating_add(1))
     }
 
     /// Bytes above the bounds.
@@ -85,6 +94,7 @@ mod tests {
         future: DAY.saturating_mul(2),
         max_bytes: 0,
         max_percent: 0,
+        floor: 0,
     };
     const DISK: DiskSpace = DiskSpace {
         free: 400,
@@ -138,6 +148,24 @@ mod tests {
             enough.surplus_days(at(105, 0), &days(100..110), 1_000, DISK),
             [] as [u32; 0]
         );
+    }
+
+    #[test]
+    fn what_the_cluster_no_longer_keeps_is_too_old() {
+        let limits = Limits { floor: 107, ..LIMITS };
+        let days = days(100..110);
+        assert_eq!(
+            limits.surplus_days(at(108, 2), &days, 0, DISK),
+            (100..107).collect::<Vec<_>>()
+        );
+        assert!(limits.takes(at(108, 2), at(107, 0).0, at(108, 0).0));
+        assert!(!limits.takes(at(108, 2), at(106, 23).0, at(108, 0).0));
+        assert_eq!(
+            limits.first_with_room(at(108, 2), &[105, 106]),
+            None,
+            "they are too old"
+        );
+        assert_eq!(limits.first_with_room(at(108, 2), &[106, 107]), Some(108));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::environment::Environment;
 use super::failpoint::Failpoint;
 use super::flush::FlushControl;
 use super::hints::Hints;
+use super::kept::KeptDays;
 use super::live::{HeadLimits, Live};
 use super::merge::MergeControl;
 use super::metrics::Counters;
@@ -66,6 +67,8 @@ pub(crate) struct Shared {
     /// Whether headers took too much memory at the last look
     pub(crate) closed: AtomicBool,
     pub(crate) damages: Arc<Damages>,
+    /// What the cluster keeps, where the store is a part of one
+    pub(crate) kept: KeptDays,
     /// Why the store takes no more writes until it is opened anew
     pub(crate) failure: watch::Sender<Option<StorageError>>,
     /// There are log records that cannot be read
@@ -122,6 +125,7 @@ impl Shared {
             closed: AtomicBool::default(),
             shown_hints: Mutex::default(),
             damages,
+            kept: KeptDays::default(),
             failure: watch::Sender::new(None),
             quarantined: found.quarantined.into(),
             counters,
@@ -138,6 +142,7 @@ impl Shared {
             future: self.config.future_retention.as_duration(),
             max_bytes: self.config.retention_max_disk_space_usage_bytes.bytes(),
             max_percent: self.config.retention_max_disk_usage_percent,
+            floor: self.kept.floor(),
         }
     }
 

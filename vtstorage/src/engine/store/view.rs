@@ -133,6 +133,14 @@ impl View {
         self.heads.iter().flat_map(HeadList::iter)
     }
 
+    /// Leaves out blocks of earlier days.
+    pub(crate) fn keep_from(&mut self, day: u32) {
+        if self.partitions.first_key_value().is_some_and(|(first, _)| *first < day) {
+            let kept = self.partitions.range(day..);
+            self.partitions = Arc::new(kept.map(|(day, view)| (*day, view.clone())).collect());
+        }
+    }
+
     /// All partitions, oldest first.
     pub fn partitions(&self) -> impl DoubleEndedIterator<Item = &Arc<PartitionView>> {
         self.partitions.values()

@@ -4,9 +4,12 @@ use super::super::disk::DiskSpace;
 use super::super::environment::Environment;
 use super::super::testing::*;
 use super::Engine;
-use common::contract::WriteError;
+use common::cluster::{NodePart, Scope};
+use common::contract::{QueryContext, WriteError};
 use common::ids::TenantId;
-use common::time::{NANOS_PER_DAY, UnixNanos};
+use common::query::{Answer, Filter, Plan, Projection, RowOrder, RowsQuery, Shape};
+use common::time::{NANOS_PER_DAY, TimeRange, UnixNanos};
+use futures::StreamExt;
 use parking_lot::Mutex;
 use std::path::Path;
 use std::sync::Arc;
@@ -181,6 +184,66 @@ async fn the_oldest_days_give_way_when_the_data_is_too_large() {
     engine.force_flush().await.unwrap();
     engine.maintain().await.unwrap();
     assert_eq!(days(&engine), [TODAY - 1, TODAY]);
+}
+
+/// The number of spans that a node says there are in all.
+async fn count(engine: &Engine) -> usize {
+    let query = RowsQuery {
+        projection: Projection::Spans,
+        order: RowOrder::Any,
+        limit: None,
+    };
+    let plan = Plan {
+        tenant: TenantId(0),
+        range: TimeRange::ALL,
+        filter: Filter::All,
+        shape: Shape::Rows(query),
+    };
+    let parts = engine.query_within(plan, Scope::all(16), QueryContext::unlimited());
+    let parts: Vec<_> = parts.unwrap().map(Result::unwrap).collect().await;
+    let rows = parts.iter().map(|part| match part {
+        NodePart::Part(Answer::Rows { parts, .. }) => parts.iter().map(|part| part.len()).sum(),
+        _ => 0,
+    });
+    rows.sum()
+}
+
+#[tokio::test]
+async fn nodes_of_a_cluster_drop_days_for_space_together() {
+    let (dir, other_dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (world, other_world) = (World::new(), World::new());
+    let node = world.open(dir.path(), &["--retention.maxDiskUsagePercent=60"]);
+    let other = other_world.open(other_dir.path(), &["--retention.maxDiskUsagePercent=60"]);
+    for engine in [&node, &other] {
+        engine.keep_from(TODAY - 20);
+        write(engine, message("shop", on_days(5, 10))).await.unwrap();
+        engine.force_flush().await.unwrap();
+    }
+    world.disk.lock().free = 20 << 30;
+    for engine in [&node, &other] {
+        engine.maintain().await.unwrap();
+        assert_eq!(
+            (days(engine).len(), count(engine).await),
+            (5, 50),
+            "nobody drops a day alone"
+        );
+    }
+    assert_eq!(
+        (node.first_day_with_room(), other.first_day_with_room()),
+        (TODAY - 1, 0)
+    );
+    // As the cluster decides then.
+    for engine in [&node, &other] {
+        engine.keep_from(TODAY - 1);
+        assert_eq!((days(engine), count(engine).await), (vec![TODAY - 1, TODAY], 20));
+        let old = write(engine, message("shop", on_days(4, 10))).await;
+        assert!(matches!(old, Err(WriteError::Invalid(_))), "{old:?}");
+        engine.maintain().await.unwrap();
+        assert_eq!(engine.stats().partitions, 2, "the others are deleted");
+        engine.keep_from(TODAY - 9);
+        assert_eq!(count(engine).await, 20, "it never goes back");
+        assert_sound(engine);
+    }
 }
 
 #[tokio::test]
