@@ -74,6 +74,7 @@ pub enum RunError {
 /// # Errors
 /// When it cannot start, or cannot go on.
 pub async fn run(config: StorageNodeConfig, flags: EffectiveFlags, metrics: Metrics) -> Result<(), RunError> {
+    let mut termination = Termination::listen()?;
     let (tls, credentials) = security(&config)?;
     let mut server = Service::new(&config.http, tls, Lifecycle::starting(), flags, metrics)?;
     let listener = bind(&config.http_listen_addr).await?;
@@ -102,7 +103,6 @@ pub async fn run(config: StorageNodeConfig, flags: EffectiveFlags, metrics: Metr
         .merge(status::status_router(node.status()))
         .merge(grpc);
     server.serve(Some(listener), routes, Needs::of(NEEDS))?;
-    let mut termination = Termination::listen()?;
     let ready = tokio::spawn(serve_once_member(node.cluster.clone(), lifecycle));
 
     let ended = tokio::select! {
