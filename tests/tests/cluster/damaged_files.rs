@@ -10,7 +10,7 @@ const STEP: usize = 48 << 10;
 
 #[test]
 fn damaged_blocks_are_found_and_repaired() {
-    let _alone = under_load::alone();
+    let _turn = under_load::turn();
     let mut layout = layout();
     layout.storage_flags.push("--storage.scrubBytesPerSecond=100MiB".into());
     let mut cluster = layout.start();
