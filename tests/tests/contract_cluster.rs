@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use clap::{Args, Command, FromArgMatches};
 use common::cluster::{
     ClusterId, ClusterState, ClusterView, Command as Change, Incarnation, NewMember, NodeAnswers, NodeId, NodeQuery,
-    ReplicaWrite, Settings, StorageNode, apply, place,
+    Placement, ReplicaWrite, Settings, StorageNode, apply, place,
 };
 use common::contract::{QueryContext, QueryError, WriteError};
 use futures::future::try_join_all;
@@ -27,7 +27,7 @@ struct Node {
 #[async_trait]
 impl StorageNode for Node {
     async fn write(&self, write: ReplicaWrite) -> Result<(), WriteError> {
-        self.engine.write_replica(write, SLOTS).await
+        self.engine.write_replica(write, SLOTS, &Placement::default()).await
     }
 
     async fn hint(&self, _: NodeId, _: u64, _: ReplicaWrite) -> Result<(), WriteError> {

@@ -16,7 +16,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use clap::Parser;
 use common::cluster::{
-    HintCount, NodeAnswers, NodeId, NodeQuery, PeerNode, Pull, Pulls, ReplicaWrite, RequestPart, Slot, StorageNode,
+    HintCount, NodeAnswers, NodeId, NodeQuery, PeerNode, Placement, Pull, Pulls, ReplicaWrite, RequestPart, Slot,
+    StorageNode,
 };
 use common::contract::{BatchWrite, QueryContext, QueryError, SpanSink, WriteError};
 use common::ids::{Epoch, RequestId, TenantId};
@@ -92,7 +93,7 @@ struct Target(Arc<Engine>);
 #[async_trait]
 impl StorageNode for Target {
     async fn write(&self, write: ReplicaWrite) -> Result<(), WriteError> {
-        self.0.write_replica(write, SLOTS).await
+        self.0.write_replica(write, SLOTS, &Placement::default()).await
     }
 
     async fn hint(&self, _: NodeId, _: u64, _: ReplicaWrite) -> Result<(), WriteError> {
@@ -115,7 +116,7 @@ impl PeerNode for Target {
     }
 
     async fn deliver(&self, write: ReplicaWrite) -> Result<(), WriteError> {
-        self.0.write_replica(write, SLOTS).await
+        self.0.write_replica(write, SLOTS, &Placement::default()).await
     }
 
     async fn hints_for(&self, _: NodeId) -> Result<HintCount, WriteError> {
@@ -224,7 +225,7 @@ async fn write(engine: &Engine, message: Message) {
     let tenant = TenantId(0);
     loop {
         let written = match &message {
-            Message::Packed(write) => engine.write_replica(write.clone(), SLOTS).await,
+            Message::Packed(write) => engine.write_replica(write.clone(), SLOTS, &Placement::default()).await,
             Message::Plain(otlp) => {
                 let batch = BatchWrite {
                     tenant,

@@ -58,6 +58,13 @@ impl Placement {
         self.slots.get(usize::from(slot.0)).map_or(&[], Vec::as_slice)
     }
 
+    /// When the owners that `slot` has under `epoch` became its owners: 0 where that is not known any more.
+    pub fn begin(&self, slot: Slot, epoch: Epoch) -> Epoch {
+        let mut newest_first = self.history(slot).iter().rev();
+        let entry = newest_first.find(|entry| entry.from <= epoch);
+        entry.map_or(Epoch(0), |entry| entry.from)
+    }
+
     /// Where the spans of `slot` written under `epoch` lie.
     pub fn replicas(&self, slot: Slot, epoch: Epoch) -> &[NodeId] {
         let mut newest_first = self.history(slot).iter().rev();

@@ -4,7 +4,7 @@ use super::clients::{self, TENANT};
 use super::dice::Dice;
 use async_trait::async_trait;
 use common::cluster::{
-    HintCount, NodeAnswers, NodeId, NodePart, ReplicaWrite, RequestPart, Scope, Slot, SlotDigest, SlotSet,
+    HintCount, NodeAnswers, NodeId, NodePart, Placement, ReplicaWrite, RequestPart, Scope, Slot, SlotDigest, SlotSet,
 };
 use common::contract::{QueryContext, QueryError, WriteError};
 use common::ids::{Epoch, RequestId, SpanId, TraceId};
@@ -42,7 +42,7 @@ impl Kept {
 
 #[derive(Clone)]
 enum Change {
-    Store(RequestId, Slot, Vec<Kept>),
+    Store(RequestId, Slot, Epoch, Vec<Kept>),
     Keep(NodeId, u64, ReplicaWrite),
     Drop(NodeId, Vec<u64>),
     Discard(Scope),
@@ -52,15 +52,26 @@ enum Change {
 struct Contents {
     spans: Vec<Kept>,
     /// What is not stored again
-    seen: BTreeSet<(RequestId, Slot)>,
+    seen: BTreeSet<(RequestId, Slot, Epoch)>,
     hints: BTreeMap<NodeId, BTreeMap<u64, ReplicaWrite>>,
 }
 
 impl Contents {
+    /// Whether a slot of a request is here for the owners that the slot has under an epoch.
+    fn has_seen(&self, request: RequestId, slot: Slot, epoch: Epoch, placement: &Placement) -> bool {
+        let stored = self
+            .seen
+            .range((request, slot, Epoch(0))..=(request, slot, Epoch(u32::MAX)));
+        let begin = placement.begin(slot, epoch);
+        stored
+            .into_iter()
+            .any(|(.., stored)| *stored == epoch || placement.begin(slot, *stored) == begin)
+    }
+
     fn apply(&mut self, change: Change) {
         match change {
-            Change::Store(request, slot, spans) => {
-                if self.seen.insert((request, slot)) {
+            Change::Store(request, slot, epoch, spans) => {
+                if self.seen.insert((request, slot, epoch)) {
                     self.spans.extend(spans);
                 }
             }
@@ -191,7 +202,7 @@ fn parts(write: &ReplicaWrite, slots: u16) -> Result<Vec<Change>, WriteError> {
         changes.extend(
             by_slot
                 .into_iter()
-                .map(|(slot, spans)| Change::Store(part.id, slot, spans)),
+                .map(|(slot, spans)| Change::Store(part.id, slot, write.epoch, spans)),
         );
     }
     Ok(changes)
@@ -219,13 +230,13 @@ fn message(epoch: Epoch, kept: &[&Kept]) -> ReplicaWrite {
 
 #[async_trait]
 impl ReplicaStore for Store {
-    async fn write(&self, write: ReplicaWrite, slots: u16) -> Result<(), WriteError> {
+    async fn write(&self, write: ReplicaWrite, slots: u16, placement: &Placement) -> Result<(), WriteError> {
         let mut changes = parts(&write, slots)?;
         let _turn = self.turn.lock().await;
         {
             let disk = self.disk.lock();
             let is_new = |change: &Change| match change {
-                Change::Store(request, slot, _) => !disk.live.seen.contains(&(*request, *slot)),
+                Change::Store(request, slot, epoch, _) => !disk.live.has_seen(*request, *slot, *epoch, placement),
                 Change::Keep(..) | Change::Drop(..) | Change::Discard(_) => true,
             };
             changes.retain(is_new);

@@ -5,7 +5,8 @@ use crate::engine::store::testing::{assert_holds, message, open, spans, trace_id
 use crate::engine::store::{Engine, HintStore};
 use async_trait::async_trait;
 use common::cluster::{
-    HintCount, NodeAnswers, NodeId, NodeQuery, PeerNode, Pull, Pulls, ReplicaWrite, RequestPart, Slot, StorageNode,
+    HintCount, NodeAnswers, NodeId, NodeQuery, PeerNode, Placement, Pull, Pulls, ReplicaWrite, RequestPart, Slot,
+    StorageNode,
 };
 use common::contract::{QueryContext, QueryError, WriteError};
 use common::ids::{Epoch, RequestId, TenantId};
@@ -82,7 +83,7 @@ impl PeerNode for Node {
             return Err(WriteError::Invalid("no".into()));
         }
         self.came.lock().push((write.epoch.0, ids));
-        self.engine.write_replica(write, SLOTS).await?;
+        self.engine.write_replica(write, SLOTS, &Placement::default()).await?;
         if mood == Mood::Mute {
             return Err(WriteError::Unavailable("no answer".into()));
         }

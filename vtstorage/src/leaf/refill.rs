@@ -5,7 +5,7 @@ use super::identity::{Identities, Unreadable};
 use super::scope::RowScope;
 use crate::engine::error::StorageError;
 use crate::engine::store::{Engine, View};
-use common::cluster::{ReplicaWrite, Scope};
+use common::cluster::{Placement, ReplicaWrite, Scope};
 use common::contract::WriteError;
 use common::ids::RequestId;
 use hashbrown::HashSet;
@@ -91,7 +91,8 @@ impl Engine {
             .iter_mut()
             .for_each(|part| part.id = RequestId(xxh3_128(&id)));
         loop {
-            match self.write_replica(write.clone(), slots).await {
+            // No client sends what has this id.
+            match self.write_replica(write.clone(), slots, &Placement::default()).await {
                 // Its clients go first.
                 Err(WriteError::Overloaded { retry_after, .. }) => tokio::time::sleep(retry_after).await,
                 outcome => return outcome.map(|()| spans),

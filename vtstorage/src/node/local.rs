@@ -105,9 +105,8 @@ impl LocalNode {
         state.ok_or_else(|| WriteError::Unavailable("the node has no cluster yet".into()))
     }
 
-    /// The number of slots and the permission to write, if the epoch of the write is open. A node that is behind waits for
-    /// it.
-    async fn admit(&self, write: &ReplicaWrite) -> Result<(u16, WritePass), WriteError> {
+    /// The state to write by and the permission, if the epoch of the write is open. A node that is behind waits for it.
+    async fn admit(&self, write: &ReplicaWrite) -> Result<(Arc<ClusterState>, WritePass), WriteError> {
         let mut state = self.state()?;
         if state.epoch < write.epoch {
             let mut states = self.cluster.states();
@@ -121,7 +120,8 @@ impl LocalNode {
             state = self.state()?;
         }
         self.epochs.applied(&state);
-        Ok((state.settings.slots, self.epochs.begin(write.epoch)?))
+        let pass = self.epochs.begin(write.epoch)?;
+        Ok((state, pass))
     }
 
     /// The state that a query is answered under: its own or a later one in which the node holds the same.
@@ -181,8 +181,9 @@ fn unanswered(error: PeerError) -> WriteError {
 #[async_trait]
 impl StorageNode for LocalNode {
     async fn write(&self, write: ReplicaWrite) -> Result<(), WriteError> {
-        let (slots, pass) = self.admit(&write).await?;
-        let stored = self.replicas.write(write, slots).await;
+        let (state, pass) = self.admit(&write).await?;
+        let replicas = &self.replicas;
+        let stored = replicas.write(write, state.settings.slots, &state.placement).await;
         drop(pass);
         stored
     }
@@ -252,8 +253,9 @@ impl LocalNode {
 #[async_trait]
 impl PeerNode for LocalNode {
     async fn deliver(&self, write: ReplicaWrite) -> Result<(), WriteError> {
-        let slots = self.state()?.settings.slots;
-        self.replicas.write(write, slots).await
+        let state = self.state()?;
+        let replicas = &self.replicas;
+        replicas.write(write, state.settings.slots, &state.placement).await
     }
 
     async fn hints_for(&self, target: NodeId) -> Result<HintCount, WriteError> {

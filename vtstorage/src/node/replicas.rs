@@ -4,7 +4,7 @@ use crate::engine::error::StorageError;
 use crate::engine::store::Engine;
 use crate::leaf::Exports;
 use async_trait::async_trait;
-use common::cluster::{NodeAnswers, ReplicaWrite, Scope, Slot, SlotDigest};
+use common::cluster::{NodeAnswers, Placement, ReplicaWrite, Scope, Slot, SlotDigest};
 use common::contract::{QueryContext, QueryError, WriteError};
 use common::ids::Epoch;
 use common::query::Plan;
@@ -13,11 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Keeps this node's replicas of spans. [`Engine`] does so on disk; simulations do in memory.
 #[async_trait]
 pub trait ReplicaStore: Send + Sync + 'static {
-    /// Stores spans durably, each slot of a request once. `slots` is the cluster's number of slots.
+    /// Stores spans durably, each slot of a request once for the same owners. `slots` is the cluster's number of slots.
     ///
     /// # Errors
     /// As [`common::cluster::StorageNode::write`], but never for the epoch.
-    async fn write(&self, write: ReplicaWrite, slots: u16) -> Result<(), WriteError>;
+    async fn write(&self, write: ReplicaWrite, slots: u16, placement: &Placement) -> Result<(), WriteError>;
 
     /// Answers about what is in scope. The end says whether the store could read all of it.
     ///
@@ -55,8 +55,8 @@ pub trait ReplicaStore: Send + Sync + 'static {
 
 #[async_trait]
 impl ReplicaStore for Engine {
-    async fn write(&self, write: ReplicaWrite, slots: u16) -> Result<(), WriteError> {
-        self.write_replica(write, slots).await
+    async fn write(&self, write: ReplicaWrite, slots: u16, placement: &Placement) -> Result<(), WriteError> {
+        self.write_replica(write, slots, placement).await
     }
 
     fn query(&self, plan: Plan, scope: Scope, context: QueryContext) -> Result<NodeAnswers, QueryError> {

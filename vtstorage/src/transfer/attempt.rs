@@ -5,7 +5,7 @@ use super::worker::Node;
 use crate::cluster::ProposeError;
 use crate::engine::error::StorageError;
 use common::cluster::{
-    Command, Event, Pull, Pulled, ReplicaWrite, Scope, ScopeRange, Slot, SlotDigest, SlotSet, Transfer,
+    Command, Event, Placement, Pull, Pulled, ReplicaWrite, Scope, ScopeRange, Slot, SlotDigest, SlotSet, Transfer,
 };
 use common::contract::WriteError;
 use common::ids::RequestId;
@@ -122,8 +122,10 @@ impl Node {
 
     /// Stores a message; where the node is busy, its clients go first.
     async fn store(&self, write: ReplicaWrite, slots: u16) -> Result<(), Failed> {
+        // No client sends what has its ids.
+        let placement = Placement::default();
         loop {
-            match self.replicas.write(write.clone(), slots).await {
+            match self.replicas.write(write.clone(), slots, &placement).await {
                 Err(WriteError::Overloaded { retry_after, .. }) => sleep(retry_after).await,
                 outcome => return outcome.map_err(Failed::Store),
             }

@@ -182,7 +182,11 @@ impl Shared {
         batch.put_cf(&self.rocks.family(rocks::WAL)?, keys::sequence(sequence), record);
         let seen = self.rocks.family(rocks::SEEN)?;
         for (id, slots) in ticket.grants().iter().filter(|(_, slots)| !slots.is_empty()) {
-            batch.put_cf(&seen, keys::request(bucket, *id, slots.first()), slots.to_bytes());
+            batch.put_cf(
+                &seen,
+                keys::request(bucket, *id, ticket.epoch(), slots.first()),
+                slots.to_bytes(),
+            );
         }
         self.rocks.write(batch)?;
         self.hit(Failpoint::AfterWal)

@@ -17,7 +17,7 @@ use super::view::View;
 use crate::engine::block::StoredBlock;
 use crate::engine::error::StorageError;
 use async_trait::async_trait;
-use common::cluster::{Incarnation, ReplicaWrite};
+use common::cluster::{Incarnation, Placement, ReplicaWrite};
 use common::contract::{BatchWrite, SpanSink, WriteError};
 use common::ids::TenantId;
 use parking_lot::Mutex;
@@ -230,8 +230,13 @@ impl Engine {
     /// Stores a node's part of clients' requests under its placement epoch; whether that is still open is for the caller
     /// to know. `slots` is the cluster's number of slots. A slot of a request is stored once, whatever the number and cut
     /// of the messages that it comes in. Spans that have grown too old are dropped.
-    pub async fn write_replica(&self, write: ReplicaWrite, slots: u16) -> Result<(), WriteError> {
-        self.shared.write_replica(write, slots).await
+    pub async fn write_replica(
+        &self,
+        write: ReplicaWrite,
+        slots: u16,
+        placement: &Placement,
+    ) -> Result<(), WriteError> {
+        self.shared.write_replica(write, slots, placement).await
     }
 
     /// The writes that are kept for other nodes; together they may take `max_bytes`.

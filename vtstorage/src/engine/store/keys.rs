@@ -6,7 +6,7 @@
 //! | `default` | `p` day u32 | partition record |
 //! | `default` | `u` day u32, block u64 | empty: the block has chunks but no header |
 //! | `wal`, `quarantine` | sequence u64 | WAL record |
-//! | `seen` | bucket u64, request id u128, then the lowest slot u16 unless the request is here whole | slots |
+//! | `seen` | bucket u64, request id u128, then the epoch u32 and the lowest slot u16 unless the request is here whole | slots |
 //! | `hints` | target u64, number u64 | hint record |
 //! | `hint_index` | target u64, number u64 | version, bytes u32, time received u64 |
 //! | `day@…` | block u64, stream u16, segment u16 | chunk |
@@ -18,7 +18,7 @@ use super::catalogue::{Seen, SpanName};
 use crate::engine::block::{BlockId, ChunkId};
 use crate::engine::error::StorageError;
 use common::cluster::{NodeId, Slot};
-use common::ids::{RequestId, TenantId};
+use common::ids::{Epoch, RequestId, TenantId};
 use common::time::UnixNanos;
 use std::sync::Arc;
 
@@ -82,18 +82,26 @@ pub(crate) fn number(bytes: &[u8]) -> Result<u64, StorageError> {
 }
 
 /// A request may come in several parts at a time, whose slots differ: `first` is the lowest of a part's.
-pub(crate) fn request(bucket: u64, id: RequestId, first: Option<Slot>) -> Vec<u8> {
-    let mut key = Vec::with_capacity(26);
+pub(crate) fn request(bucket: u64, id: RequestId, epoch: Epoch, first: Option<Slot>) -> Vec<u8> {
+    let mut key = Vec::with_capacity(30);
     key.extend(bucket.to_be_bytes());
     key.extend(id.0.to_be_bytes());
-    key.extend(first.into_iter().flat_map(|slot| slot.0.to_be_bytes()));
+    if let Some(slot) = first {
+        key.extend(epoch.0.to_be_bytes());
+        key.extend(slot.0.to_be_bytes());
+    }
     key
 }
 
-pub(crate) fn request_of(key: &[u8]) -> Option<(u64, RequestId)> {
+pub(crate) fn request_of(key: &[u8]) -> Option<(u64, RequestId, Epoch)> {
     let (bucket, rest) = key.split_first_chunk::<8>()?;
-    let (id, first) = rest.split_first_chunk::<16>()?;
-    matches!(first.len(), 0 | 2).then(|| (u64::from_be_bytes(*bucket), RequestId(u128::from_be_bytes(*id))))
+    let (id, part) = rest.split_first_chunk::<16>()?;
+    let epoch = match part {
+        [] => Epoch::default(),
+        [a, b, c, d, _, _] => Epoch(u32::from_be_bytes([*a, *b, *c, *d])),
+        _ => return None,
+    };
+    Some((u64::from_be_bytes(*bucket), RequestId(u128::from_be_bytes(*id)), epoch))
 }
 
 pub(crate) fn hint(target: NodeId, number: u64) -> [u8; 16] {
@@ -261,8 +269,10 @@ mod tests {
         assert_eq!(partition_day(&partition(20_777)), Some(20_777));
         assert_eq!(unowned_block(&unowned(7, BlockId(9))), Some((7, BlockId(9))));
         for first in [None, Some(Slot(7))] {
-            let key = request(5, RequestId(u128::MAX - 1), first);
-            assert_eq!(request_of(&key), Some((5, RequestId(u128::MAX - 1))));
+            let key = request(5, RequestId(u128::MAX - 1), Epoch(7), first);
+            // What is here whole is so under any epoch.
+            let epoch = first.map_or(Epoch(0), |_| Epoch(7));
+            assert_eq!(request_of(&key), Some((5, RequestId(u128::MAX - 1), epoch)));
         }
         assert_eq!(request_of(&[0; 25]), None);
         assert_eq!(hint_of(&hint(NodeId(5), 6)), Some((NodeId(5), 6)));

@@ -257,8 +257,8 @@ impl Shared {
     /// Takes back the request ids and the batches that are in no block.
     pub(crate) fn replay(&self) -> Result<(), StorageError> {
         scan(&self.rocks, rocks::SEEN, &[], |key, slots| {
-            if let (Some((bucket, id)), Some(slots)) = (keys::request_of(key), Slots::from_bytes(slots)) {
-                self.seen.restore(bucket, id, &slots);
+            if let (Some((bucket, id, epoch)), Some(slots)) = (keys::request_of(key), Slots::from_bytes(slots)) {
+                self.seen.restore(bucket, id, epoch, &slots);
             }
             Ok(())
         })?;

@@ -14,7 +14,7 @@ use super::view::HeadBatch;
 use super::wal::{self, WalHeader};
 use crate::engine::batch::SpanBatch;
 use crate::engine::error::StorageError;
-use common::cluster::{ReplicaWrite, RequestPart, Slot, SlotSet};
+use common::cluster::{Placement, ReplicaWrite, RequestPart, Slot, SlotSet};
 use common::contract::WriteError;
 use common::ids::RequestId;
 use common::otlp::write::MessageWriter;
@@ -37,11 +37,16 @@ impl Engine {
 
 impl Shared {
     /// Stores what of a message is not stored yet. `slots` is the cluster's number of them.
-    pub(crate) async fn write_replica(self: &Arc<Self>, write: ReplicaWrite, slots: u16) -> Result<(), WriteError> {
+    pub(crate) async fn write_replica(
+        self: &Arc<Self>,
+        write: ReplicaWrite,
+        slots: u16,
+        placement: &Placement,
+    ) -> Result<(), WriteError> {
         check(&write)?;
         let ticket = loop {
             self.accepting()?;
-            match self.seen.claim_parts(&write.parts) {
+            match self.seen.claim_parts(&write.parts, write.epoch, placement) {
                 Claim::Seen => {
                     self.counters.repeated_requests.add(write.parts.len() as u64);
                     return Ok(());

@@ -1,14 +1,15 @@
 //! Requests accepted within the last hour, so that a client's retry is stored once: each with its slots that are stored
-//! here. In memory; the same WriteBatch that logs a batch logs its requests, in buckets of some minutes that are
+//! here, under the epoch that they are stored under: where a slot had other owners then, it is not stored here for its
+//! present ones. In memory; the same WriteBatch that logs a batch logs its requests, in buckets of some minutes that are
 //! forgotten whole.
 
 use super::slots::Slots;
-use common::cluster::RequestPart;
-use common::ids::RequestId;
+use common::cluster::{Placement, RequestPart};
+use common::ids::{Epoch, RequestId};
 use common::time::UnixNanos;
 use parking_lot::Mutex;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -26,8 +27,10 @@ const SLOT_BYTES: usize = 64;
 struct Bucket {
     /// When it was opened, in nanoseconds; ascending
     start: u64,
-    /// The slots of each request, as bytes: most are few
-    requests: HashMap<RequestId, Box<[u8]>>,
+    /// The slots of each request that are stored under an epoch, as bytes: most are few
+    requests: HashMap<(RequestId, Epoch), Box<[u8]>>,
+    /// Those epochs
+    epochs: BTreeSet<Epoch>,
     weight: usize,
 }
 
@@ -75,6 +78,7 @@ pub(crate) enum Claim {
 pub(crate) struct Ticket {
     seen: Arc<SeenRequests>,
     number: u64,
+    epoch: Epoch,
     /// For each request of the message the slots to store, which may be none
     grants: Vec<(RequestId, Slots)>,
     _over: watch::Sender<()>,
@@ -91,16 +95,17 @@ impl SeenRequests {
 
     /// Claims a whole request.
     pub(crate) fn claim(self: &Arc<Self>, id: RequestId) -> Claim {
-        self.claim_all(vec![(id, Slots::All)])
+        self.claim_all(vec![(id, Slots::All)], Epoch::default(), &Placement::default())
     }
 
-    /// Claims the parts of a message.
-    pub(crate) fn claim_parts(self: &Arc<Self>, parts: &[RequestPart]) -> Claim {
+    /// Claims the parts of a message that is written under an epoch. The placement tells which slots had other owners
+    /// before.
+    pub(crate) fn claim_parts(self: &Arc<Self>, parts: &[RequestPart], epoch: Epoch, placement: &Placement) -> Claim {
         let wanted = parts.iter().map(|part| (part.id, Slots::Some(part.slots.clone())));
-        self.claim_all(wanted.collect())
+        self.claim_all(wanted.collect(), epoch, placement)
     }
 
-    fn claim_all(self: &Arc<Self>, wanted: Vec<(RequestId, Slots)>) -> Claim {
+    fn claim_all(self: &Arc<Self>, wanted: Vec<(RequestId, Slots)>, epoch: Epoch, placement: &Placement) -> Claim {
         let mut state = self.state.lock();
         if let Some(over) = wanted.iter().find_map(|(id, slots)| state.busy(*id, slots)) {
             return Claim::Busy(over);
@@ -110,7 +115,7 @@ impl SeenRequests {
         state.tickets += 1;
         let mut grants = Vec::with_capacity(wanted.len());
         for (id, slots) in wanted {
-            let fresh = state.fresh(id, slots);
+            let fresh = state.fresh(id, slots, epoch, placement);
             if !fresh.is_empty() {
                 state.pending.entry(id).or_default().push(Pending {
                     ticket: number,
@@ -127,6 +132,7 @@ impl SeenRequests {
         Claim::Mine(Ticket {
             seen: self.clone(),
             number,
+            epoch,
             grants,
             _over: sender,
         })
@@ -151,12 +157,12 @@ impl SeenRequests {
     }
 
     /// Takes back a request that was stored before a restart.
-    pub(crate) fn restore(&self, bucket: u64, id: RequestId, slots: &Slots) {
+    pub(crate) fn restore(&self, bucket: u64, id: RequestId, epoch: Epoch, slots: &Slots) {
         let mut state = self.state.lock();
         if state.buckets.back().is_none_or(|last| last.start < bucket) {
             state.open(bucket);
         }
-        state.insert(bucket, id, slots);
+        state.insert(bucket, id, epoch, slots);
     }
 
     /// Forgets what is too old or too much. All buckets before the returned one are forgotten.
@@ -187,6 +193,7 @@ impl State {
         self.buckets.push_back(Bucket {
             start,
             requests: HashMap::new(),
+            epochs: BTreeSet::new(),
             weight: 0,
         });
     }
@@ -199,20 +206,31 @@ impl State {
     }
 
     /// Those of the slots that are neither stored nor being stored.
-    fn fresh(&self, id: RequestId, slots: Slots) -> Slots {
-        let stored = self.buckets.iter().filter_map(|bucket| bucket.requests.get(&id));
-        let stored = stored.filter_map(|bytes| Slots::from_bytes(bytes));
+    fn fresh(&self, id: RequestId, slots: Slots, epoch: Epoch, placement: &Placement) -> Slots {
+        let mut fresh = slots;
+        for bucket in &self.buckets {
+            for stored in &bucket.epochs {
+                let known = bucket.requests.get(&(id, *stored));
+                let known = known.and_then(|bytes| Slots::from_bytes(bytes));
+                let same_owners = |slot| placement.begin(slot, *stored) == placement.begin(slot, epoch);
+                fresh = match known {
+                    Some(known) if *stored == epoch => fresh.without(&known),
+                    Some(known) => fresh.without_some(&known, same_owners),
+                    None => fresh,
+                };
+            }
+        }
         let pending = self.pending.get(&id).into_iter().flatten();
-        let fresh = stored.fold(slots, |fresh, known| fresh.without(&known));
         pending.fold(fresh, |fresh, pending| fresh.without(&pending.slots))
     }
 
-    fn insert(&mut self, bucket: u64, id: RequestId, slots: &Slots) {
+    fn insert(&mut self, bucket: u64, id: RequestId, epoch: Epoch, slots: &Slots) {
         let Some(bucket) = self.buckets.iter_mut().rev().find(|known| known.start == bucket) else {
             return;
         };
         let weight = |bytes: &[u8]| 1 + bytes.len() / SLOT_BYTES;
-        let (before, after) = match bucket.requests.entry(id) {
+        bucket.epochs.insert(epoch);
+        let (before, after) = match bucket.requests.entry((id, epoch)) {
             Entry::Vacant(entry) => (0, weight(entry.insert(slots.to_bytes().into()))),
             Entry::Occupied(mut entry) => {
                 let before = weight(entry.get());
@@ -233,6 +251,11 @@ impl Ticket {
         &self.grants
     }
 
+    /// The epoch that they are stored under.
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
     /// The bucket to store the requests in.
     pub(crate) fn bucket(&self, now: UnixNanos) -> u64 {
         self.seen.bucket(now)
@@ -242,7 +265,7 @@ impl Ticket {
     pub(crate) fn accept(self, bucket: u64) {
         let mut state = self.seen.state.lock();
         for (id, slots) in self.grants.iter().filter(|(_, slots)| !slots.is_empty()) {
-            state.insert(bucket, *id, slots);
+            state.insert(bucket, *id, self.epoch, slots);
         }
     }
 }
@@ -310,7 +333,7 @@ mod tests {
     fn restored_ids_are_known() {
         let seen = Arc::new(SeenRequests::new(70));
         for (bucket, id) in [(5, 1), (5, 2), (9, 3)] {
-            seen.restore(bucket, RequestId(id), &Slots::All);
+            seen.restore(bucket, RequestId(id), Epoch::default(), &Slots::All);
         }
         assert_eq!(seen.len(), 3);
         assert!(!accept(&seen, 2, minute(0)) && !accept(&seen, 3, minute(0)));
@@ -348,6 +371,10 @@ mod tests {
         }
     }
 
+    fn claim_parts(seen: &Arc<SeenRequests>, parts: &[RequestPart]) -> Claim {
+        seen.claim_parts(parts, Epoch(1), &Placement::default())
+    }
+
     fn granted(claim: Claim) -> (Ticket, Vec<Slots>) {
         let Claim::Mine(ticket) = claim else {
             panic!("{claim:?}")
@@ -363,13 +390,13 @@ mod tests {
     #[test]
     fn a_slot_of_a_request_is_granted_once() {
         let seen = Arc::new(SeenRequests::new(70));
-        let (first, slots) = granted(seen.claim_parts(&[part(1, &[1, 2]), part(2, &[1])]));
+        let (first, slots) = granted(claim_parts(&seen, &[part(1, &[1, 2]), part(2, &[1])]));
         assert_eq!(slots, [some(&[1, 2]), some(&[1])]);
         // Others of its slots are stored at the same time.
-        let (second, slots) = granted(seen.claim_parts(&[part(1, &[3])]));
+        let (second, slots) = granted(claim_parts(&seen, &[part(1, &[3])]));
         assert_eq!(slots, [some(&[3])]);
         assert!(matches!(
-            seen.claim_parts(&[part(5, &[9]), part(2, &[1, 4])]),
+            claim_parts(&seen, &[part(5, &[9]), part(2, &[1, 4])]),
             Claim::Busy(_)
         ));
         assert!(matches!(seen.claim(RequestId(1)), Claim::Busy(_)));
@@ -377,12 +404,12 @@ mod tests {
         first.accept(bucket);
         drop(second);
         // In another bucket.
-        let (third, slots) = granted(seen.claim_parts(&[part(1, &[2, 3]), part(2, &[1])]));
+        let (third, slots) = granted(claim_parts(&seen, &[part(1, &[2, 3]), part(2, &[1])]));
         assert_eq!(slots, [some(&[3]), some(&[])]);
         let bucket = third.bucket(minute(20));
         third.accept(bucket);
         assert!(matches!(
-            seen.claim_parts(&[part(1, &[1, 2, 3]), part(2, &[1])]),
+            claim_parts(&seen, &[part(1, &[1, 2, 3]), part(2, &[1])]),
             Claim::Seen
         ));
         assert_eq!(seen.len(), 3, "one request is in two buckets");
@@ -391,17 +418,17 @@ mod tests {
     #[test]
     fn a_message_may_have_a_request_twice() {
         let seen = Arc::new(SeenRequests::new(70));
-        let (ticket, slots) = granted(seen.claim_parts(&[part(1, &[1, 2]), part(1, &[2, 3])]));
+        let (ticket, slots) = granted(claim_parts(&seen, &[part(1, &[1, 2]), part(1, &[2, 3])]));
         assert_eq!(slots, [some(&[1, 2]), some(&[3])]);
         let bucket = ticket.bucket(minute(0));
         ticket.accept(bucket);
-        assert!(matches!(seen.claim_parts(&[part(1, &[1, 2, 3])]), Claim::Seen));
+        assert!(matches!(claim_parts(&seen, &[part(1, &[1, 2, 3])]), Claim::Seen));
     }
 
     #[test]
     fn a_whole_request_has_all_its_slots() {
         let seen = Arc::new(SeenRequests::new(70));
         assert!(accept(&seen, 1, minute(0)));
-        assert!(matches!(seen.claim_parts(&[part(1, &[1, 1_000])]), Claim::Seen));
+        assert!(matches!(claim_parts(&seen, &[part(1, &[1, 1_000])]), Claim::Seen));
     }
 }

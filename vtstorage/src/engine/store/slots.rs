@@ -38,6 +38,19 @@ impl Slots {
         }
     }
 
+    /// Those that are not in the other, or are not alike in both. Of all slots some cannot be taken away: all are left,
+    /// unless the other has all.
+    pub(crate) fn without_some(self, other: &Self, alike: impl Fn(Slot) -> bool) -> Self {
+        match (self, other) {
+            (Self::Some(all), Self::All) => Self::Some(all.iter().filter(|slot| !alike(*slot)).collect()),
+            (Self::Some(all), Self::Some(known)) => {
+                let known = known.iter().filter(|slot| alike(*slot)).collect();
+                Self::Some(all.without(&known))
+            }
+            (all, other) => all.without(other),
+        }
+    }
+
     /// Those in either.
     pub(crate) fn with(self, other: &Self) -> Self {
         match (self, other) {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::store::testing::{TestSpan, message, open, spans, trace_id};
-use common::cluster::ScopeRange;
+use common::cluster::{Placement, ScopeRange};
 use common::ids::Epoch;
 use futures::StreamExt;
 
@@ -39,7 +39,7 @@ fn scope(epochs: (u32, u32), slots: Range<u16>) -> Scope {
 async fn filled(engine: &Engine) {
     for (epoch, first) in [(1, 0), (2, 400), (3, 800)] {
         let write = whole(epoch, u128::from(first), spans(first, 400, 4));
-        engine.write_replica(write, SLOTS).await.unwrap();
+        engine.write_replica(write, SLOTS, &Placement::default()).await.unwrap();
         if epoch < 3 {
             engine.force_flush().await.unwrap();
         }
@@ -53,7 +53,7 @@ async fn move_to(target: &Engine, from: &Engine, scope: Scope) -> usize {
         let mut write = write.unwrap();
         messages += 1;
         write.parts[0].id = RequestId(1_000_000 + messages as u128);
-        target.write_replica(write, SLOTS).await.unwrap();
+        target.write_replica(write, SLOTS, &Placement::default()).await.unwrap();
     }
     messages
 }

@@ -5,7 +5,7 @@ use super::super::failpoint::{Failpoint, Failpoints};
 use super::super::testing::*;
 use super::super::view::View;
 use super::Engine;
-use common::cluster::{ReplicaWrite, RequestPart, Slot, SlotSet};
+use common::cluster::{Placement, PlacementEntry, ReplicaWrite, RequestPart, Slot, SlotSet};
 use common::contract::{SpanSink, WriteError};
 use common::ids::{Epoch, RequestId, TenantId};
 use common::time::{NANOS_PER_DAY, UnixNanos};
@@ -51,7 +51,7 @@ where
 }
 
 async fn store(engine: &Engine, write: &ReplicaWrite) -> Result<(), WriteError> {
-    engine.write_replica(write.clone(), SLOTS).await
+    engine.write_replica(write.clone(), SLOTS, &Placement::default()).await
 }
 
 fn rows_by_epoch(view: &View) -> BTreeMap<u32, u32> {
@@ -98,6 +98,44 @@ async fn epochs_stay_apart_in_heads_blocks_and_merges() {
     assert_eq!(rows_by_epoch(&engine.view()), rows);
     assert_holds(&engine.view(), all);
     assert_sound(&engine);
+}
+
+/// Half of the slots have other owners from the third epoch on.
+fn half_moved() -> Placement {
+    let entry = |from| PlacementEntry {
+        from: Epoch(from),
+        replicas: Vec::new(),
+        after_day: 0,
+    };
+    let history = |slot| match slot < SLOTS / 2 {
+        true => vec![entry(1), entry(3)],
+        false => vec![entry(1)],
+    };
+    Placement {
+        slots: (0..SLOTS).map(history).collect(),
+    }
+}
+
+#[tokio::test]
+async fn what_is_stored_for_the_owners_before_is_stored_for_the_present_ones_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut engine, placement) = (open(dir.path(), &[]), half_moved());
+    let sent = |epoch| replica(epoch, [(1, spans(0, 90, 2), SlotSet::all(SLOTS))]);
+    let in_moved = within(spans(0, 90, 2), &slots(0..SLOTS / 2)).len() as u32;
+    assert!((1..90).contains(&in_moved));
+    for (epoch, rows) in [
+        (1, BTreeMap::from([(1, 90)])),
+        (2, BTreeMap::from([(1, 90)])),
+        (3, BTreeMap::from([(1, 90), (3, in_moved)])),
+        (4, BTreeMap::from([(1, 90), (3, in_moved)])),
+        (2, BTreeMap::from([(1, 90), (3, in_moved)])),
+    ] {
+        engine.write_replica(sent(epoch), SLOTS, &placement).await.unwrap();
+        assert_eq!(rows_by_epoch(&engine.view()), rows, "after epoch {epoch}");
+        drop(engine);
+        engine = open(dir.path(), &[]);
+    }
+    assert_eq!(rows_by_epoch(&engine.view()), BTreeMap::from([(1, 90), (3, in_moved)]));
 }
 
 #[tokio::test]
