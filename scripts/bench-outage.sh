@@ -77,14 +77,19 @@ read_for() {
     fi
     ! grep -qi '^x-partial-response' "$dir/headers" || partial=$((partial + 1))
     found=$(tr -dc '0-9' <"$dir/count.json")
-    [ "${found:-0}" -ge "$least" ] || short=$((short + 1))
+    if [ "${found:-0}" -lt "$least" ]; then
+      short=$((short + 1))
+      printf 'counted %s of %s\n' "${found:-0}" "$least" >>"$dir/reads.log"
+    fi
     slowest=$(awk -v a="$slowest" -v b="$took" 'BEGIN { print (a + 0 > b + 0) ? a : b }')
     sleep 0.5
   done
 }
 rows_of_reads() {
   row "$1: reads" "$reads"
-  row "$1: reads without an answer, partial, or lacking spans" $((unanswered + partial + short)) 0
+  row "$1: reads without an answer" "$unanswered" 0
+  row "$1: reads that are partial" "$partial" 0
+  row "$1: reads that lack spans" "$short" 0
   row "$1: slowest read, s" "$slowest"
 }
 rows_of_load() {
